@@ -18,4 +18,5 @@
 /// The version of this program, as `--version` prints it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub mod exit;
+pub mod review_output;
 pub mod sanitize;
