@@ -17,6 +17,11 @@
 
 /// The version of this program, as `--version` prints it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub mod args;
+pub mod environment;
 pub mod exit;
+pub mod prompt;
 pub mod review_output;
 pub mod sanitize;
+pub mod settings;
+pub mod stdio;

@@ -1,0 +1,271 @@
+//! The command line: what was asked, as plain values.
+//!
+//! [`parse`] turns the words of the command line into [`Parsed`]. The definitions are in this module's types; what is
+//! not in this version yet is listed in [`LATER_COMMANDS`] and [`LATER_FLAGS`]: it parses, does not show in help, and is
+//! refused in plain words. Taking a line out of a list is all that enabling takes.
+
+mod commands;
+mod raw;
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _};
+
+pub use commands::*;
+
+use crate::exit::{Failure, Kind};
+
+/// Commands of the documented command line that this version does not have.
+pub const LATER_COMMANDS: &[&str] = &[
+    "status",
+    "result",
+    "cancel",
+    "attach",
+    "await",
+    "resume",
+    "task-resume-candidate",
+    "transfer",
+    "gate",
+    "hook",
+    "slash",
+    "broker",
+    "mcp",
+];
+
+/// Flags, by command and name, that this version does not have.
+pub const LATER_FLAGS: &[(&str, &str)] = &[
+    ("setup", "enable_review_gate"),
+    ("setup", "disable_review_gate"),
+    ("review", "background"),
+    ("review", "broker"),
+    ("adversarial-review", "background"),
+    ("adversarial-review", "broker"),
+    ("task", "background"),
+    ("task", "broker"),
+    ("task", "resume_last"),
+];
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Parsed {
+    /// To run a command.
+    Run(Box<Cli>),
+    /// To see this text on standard output: help.
+    Print(String),
+    /// To read a raw argument string from standard input and call [`parse`] again with it.
+    ReadArguments,
+}
+
+/// Parses a command line, program name first.
+///
+/// `raw` is the raw argument string of `--arguments-stdin`, once it has been read; it stands behind what `argv` says.
+/// `colour` is for help.
+///
+/// # Errors
+/// Wrong usage, with the nearest flag, value or command named; commands and flags of later versions.
+pub fn parse(argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parsed, Failure> {
+    parse_with(&Later { commands: LATER_COMMANDS, flags: LATER_FLAGS }, argv, raw, colour)
+}
+
+/// Whether a command line, which perhaps does not parse, asks for JSON: so should its error be.
+#[must_use]
+pub fn asks_for_json(argv: &[OsString]) -> bool {
+    let flags: Vec<&OsString> = argv.iter().take_while(|word| *word != "--").collect();
+    flags.iter().any(|word| *word == "--json" || *word == "--format=json")
+        || flags.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+}
+
+/// The command line's definition as this version has it, for help, completions and manual pages.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Later { commands: LATER_COMMANDS, flags: LATER_FLAGS }.definition()
+}
+
+/// What is not there yet.
+struct Later {
+    commands: &'static [&'static str],
+    flags: &'static [(&'static str, &'static str)],
+}
+
+impl Later {
+    fn definition(&self) -> clap::Command {
+        let whole = Cli::command();
+        let mut root = GlobalArgs::augment_args(clap::Command::new("codex-companion"))
+            .version(crate::VERSION)
+            .disable_help_subcommand(true)
+            .subcommand_required(true)
+            .arg_required_else_help(true);
+        if let (Some(about), Some(after)) = (whole.get_about(), whole.get_after_help()) {
+            root = root.about(about.clone()).after_help(after.clone());
+        }
+        for command in whole.get_subcommands().filter(|command| !self.commands.contains(&command.get_name()))
+        {
+            let name = command.get_name();
+            let flags = self.flags.iter().filter(|(command, _)| *command == name);
+            root = root.subcommand(
+                flags.fold(command.clone(), |command, (_, flag)| command.mut_arg(flag, |arg| arg.hide(true))),
+            );
+        }
+        root
+    }
+
+    /// A stand-in for a command that is not there yet, which takes any words.
+    fn stand_in(name: &'static str) -> clap::Command {
+        let words = clap::Arg::new("words").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true);
+        clap::Command::new(name).hide(true).disable_help_flag(true).arg(words)
+    }
+
+    fn refuse(&self, command: &str, matches: &ArgMatches) -> Result<(), Failure> {
+        let refusal = |what: String| {
+            let hint = format!(
+                "this is codex-companion {}; `codex-companion --help` lists what it has",
+                crate::VERSION
+            );
+            Failure::new(Kind::NotInThisVersion, format!("{what} is not in this version yet")).with_hint(hint)
+        };
+        if self.commands.contains(&command) {
+            return Err(refusal(format!("`{command}`")));
+        }
+        for (_, flag) in self.flags.iter().filter(|(of, _)| *of == command) {
+            if matches.value_source(flag) == Some(ValueSource::CommandLine) {
+                return Err(refusal(format!("`{command} --{}`", flag.replace('_', "-"))));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_with(later: &Later, argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parsed, Failure> {
+    // Stand-ins are there only when they were named, so that no suggestion leads to them.
+    let named = later.commands.iter().filter(|name| argv.iter().any(|word| word == *name));
+    let definition = later.definition().subcommands(named.map(|name| Later::stand_in(name)));
+    let mut argv = argv.to_vec();
+    if let Some(raw) = raw {
+        append(&definition, &mut argv, raw)?;
+    }
+    let mut matches = match definition.clone().try_get_matches_from(&argv) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error, colour),
+    };
+    let (command, of_command) = matches.subcommand().expect("a command is required");
+    let command = command.to_owned();
+    later.refuse(&command, of_command)?;
+    let cli = match Cli::from_arg_matches_mut(&mut matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, colour),
+    };
+    check(&cli.command)?;
+    let reads_arguments = match &cli.command {
+        Command::Task(task) => task.prompt.arguments_stdin,
+        Command::AdversarialReview(review) => review.prompt.arguments_stdin,
+        _ => false,
+    };
+    if reads_arguments && raw.is_none() {
+        return Ok(Parsed::ReadArguments);
+    }
+    Ok(Parsed::Run(Box::new(cli)))
+}
+
+/// Puts a raw argument string behind the words of the command line.
+fn append(definition: &clap::Command, argv: &mut Vec<OsString>, raw: &str) -> Result<(), Failure> {
+    // The command is the first word that names one: `--arguments-stdin` lets no prose stand before it.
+    let command = argv.iter().skip(1).find_map(|word| definition.find_subcommand(word));
+    let command = command.ok_or_else(|| Failure::usage("no command was named"))?;
+    // A `--` on the command line would make prose of the flags that follow.
+    argv.retain(|word| word != "--");
+    let split = raw::split(command, raw).map_err(|why| {
+        Failure::usage(format!("cannot read the arguments: {why}"))
+            .with_hint("flags come first; `--` ends them, and what follows is taken as it is")
+    })?;
+    argv.extend(split.flags.into_iter().map(OsString::from));
+    if !split.rest.is_empty() {
+        argv.extend(["--".into(), split.rest.into()]);
+    }
+    Ok(())
+}
+
+/// What clap's own rules cannot say.
+fn check(command: &Command) -> Result<(), Failure> {
+    let (target, words) = match command {
+        Command::Review(review) => (&review.target, &review.words[..]),
+        Command::AdversarialReview(review) => (&review.target, &[][..]),
+        Command::Gate(gate) => (&gate.target, &[][..]),
+        _ => return Ok(()),
+    };
+    if target.base.is_some() && target.scope == Scope::WorkingTree {
+        return Err(Failure::usage(
+            "--base names a branch's change, --scope working-tree what is not committed",
+        )
+        .with_hint("give one of the two"));
+    }
+    if let Some(word) = words.first() {
+        return Err(Failure::usage(format!("`review` takes no words, but got {:?}", word.to_string_lossy()))
+            .with_hint("focus text goes to `codex-companion adversarial-review`"));
+    }
+    Ok(())
+}
+
+/// What clap says, as ours: help to print, or a failure that names the nearest.
+fn usage(error: &clap::Error, colour: bool) -> Result<Parsed, Failure> {
+    let text = error.render();
+    let text = if colour { text.ansi().to_string() } else { text.to_string() };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Ok(Parsed::Print(text)),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            return Err(Failure::usage("no command was given")
+                .with_hint("`codex-companion --help` lists the commands"));
+        }
+        _ => {}
+    }
+    // The first paragraph says what is wrong; usage and suggestions follow.
+    let text = error.render().to_string();
+    let message = text.strip_prefix("error: ").unwrap_or(&text);
+    let message = message.split("\n\n").next().unwrap_or(message);
+    let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    // Of several, clap names the nearest last.
+    let near = near.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(name) => Some(name.clone()),
+        ContextValue::Strings(names) => names.last().cloned(),
+        _ => None,
+    });
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`codex-companion COMMAND --help` shows what a command takes; `--` ends the flags".to_owned(),
+    };
+    Err(Failure::usage(message).with_hint(hint))
+}
+
+/// A completion script.
+#[must_use]
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut definition(), "codex-companion", &mut script);
+    script
+}
+
+/// A manual page in roff: the program's, or that of one command.
+///
+/// # Errors
+/// When there is no such command.
+pub fn man_page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
+    let mut root = definition();
+    root.build();
+    let page = match command {
+        None => root,
+        Some(name) => root.find_subcommand(name).cloned().ok_or_else(|| {
+            Failure::usage(format!("there is no command `{name}`"))
+                .with_hint("`codex-companion --help` lists the commands")
+        })?,
+    };
+    let mut roff = Vec::new();
+    clap_mangen::Man::new(page)
+        .render(&mut roff)
+        .map_err(|error| Failure::new(Kind::Internal, "cannot write the manual page").caused_by(error))?;
+    Ok(roff)
+}
+
+#[cfg(test)]
+mod tests;

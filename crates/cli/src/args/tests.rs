@@ -1,0 +1,352 @@
+use super::*;
+use crate::prompt::Source;
+
+const NOTHING_LATER: Later = Later { commands: &[], flags: &[] };
+
+fn argv(words: &[&str]) -> Vec<OsString> {
+    ["codex-companion"].iter().chain(words).map(OsString::from).collect()
+}
+
+#[track_caller]
+fn run(words: &[&str]) -> Cli {
+    match parse_with(&NOTHING_LATER, &argv(words), None, false) {
+        Ok(Parsed::Run(cli)) => *cli,
+        other => panic!("{words:?} gave {other:?}"),
+    }
+}
+
+#[track_caller]
+fn task(words: &[&str]) -> TaskArgs {
+    match run(words).command {
+        Command::Task(task) => task,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn prompt(words: &[&str]) -> String {
+    match task(words).prompt.source(false).unwrap() {
+        Source::Words(words) => words,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn refused(words: &[&str]) -> Failure {
+    parse(&argv(words), None, false).expect_err("is wrong usage")
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+    definition().debug_assert();
+    NOTHING_LATER.definition().debug_assert();
+    // Every name in the lists is one that exists.
+    let whole = Cli::command();
+    for name in LATER_COMMANDS {
+        assert!(whole.find_subcommand(name).is_some(), "{name}");
+    }
+    for (command, flag) in LATER_FLAGS {
+        let command = whole.find_subcommand(command).unwrap();
+        assert!(command.get_arguments().any(|arg| arg.get_id() == flag), "{flag}");
+    }
+}
+
+#[test]
+fn every_documented_command_line_parses() {
+    let lines = [
+        "setup --json",
+        "setup --enable-review-gate",
+        "setup --disable-review-gate --install",
+        "review",
+        "review --base main --wait --json",
+        "review --base main --scope branch",
+        "review --commit abc --model spark --effort high --timeout-ms 5 -c a=b -c c=d --format sarif",
+        "review --scope working-tree --background",
+        "adversarial-review --scope auto --format github look at locking",
+        "task --write --resume-last go on",
+        "task --resume",
+        "task --fresh hello",
+        "task --thread abc --background hello",
+        "task --read-only --approvals on-request --broker never hello",
+        "rescue hello",
+        "status",
+        "status job-1 --all --json",
+        "status --wait --timeout-ms 100",
+        "status --watch",
+        "result --raw",
+        "result job-1 --json",
+        "cancel job-1 --json",
+        "cancel --all",
+        "attach",
+        "attach job-1",
+        "await a b --timeout-ms 7",
+        "resume",
+        "task-resume-candidate --json",
+        "transfer --source file.jsonl --json",
+        "gate --base main --format github --on-error allow",
+        "hook session-start",
+        "hook session-end",
+        "hook prompt-submit",
+        "hook prompt-expansion",
+        "hook stop",
+        "slash review",
+        "broker serve",
+        "broker status --json",
+        "broker stop --force --json",
+        "mcp",
+        "demo",
+        "completions zsh",
+        "man",
+        "man review",
+        "-C /tmp --codex /bin/codex --quiet review",
+        "review --cwd /tmp --codex=/bin/codex -q",
+    ];
+    for line in lines {
+        run(&line.split(' ').collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn globals_stand_before_or_after_the_command() {
+    for words in [["-C", "/x", "--quiet", "review"], ["review", "--cwd", "/x", "-q"]] {
+        let global = run(&words).global;
+        assert_eq!((global.cwd.unwrap().to_str(), global.quiet), (Some("/x"), true));
+    }
+}
+
+#[test]
+fn d16_prompts_are_bytes() {
+    let long = "größer \"x\" 世界 ".repeat(20_000);
+    let texts = [
+        "one",
+        "  leading and trailing  ",
+        "quotes \" ' ` and \\ backslashes \\n",
+        "line\nbreaks\r\n\ttabs\n",
+        "use --write and --model x -c y, -- please",
+        "$(rm -rf /) `id` ${HOME} $ARGUMENTS !x",
+        "naïve 日本語 👩‍💻",
+        &long,
+    ];
+    for text in texts {
+        assert_eq!(prompt(&["task", "--write", text]), text);
+        assert_eq!(prompt(&["task", "--", text]), text);
+    }
+    assert_eq!(prompt(&["task", "--", "--write", "is a flag"]), "--write is a flag");
+    assert_eq!(prompt(&["task", "-"]), "-");
+}
+
+#[test]
+fn d16_flags_in_prose_are_prose() {
+    let words = ["task", "--model", "m", "explain", "--write", "-c", "x", "--", "--unknown", "-q"];
+    let parsed = task(&words);
+    assert!(!parsed.write);
+    assert_eq!(parsed.run.model.as_deref(), Some("m"));
+    assert_eq!(prompt(&words), "explain --write -c x -- --unknown -q");
+    assert!(!run(&words).global.quiet);
+}
+
+#[test]
+fn d16_a_raw_argument_string_is_flags_then_prose() {
+    let raw = " --model spark --effort=\"very high\" fix  \"it\" --write `x`\n $(y)  ";
+    let line = argv(&["task", "--write", "--arguments-stdin"]);
+    assert!(matches!(parse(&line, None, false), Ok(Parsed::ReadArguments)));
+    let Ok(Parsed::Run(cli)) = parse(&line, Some(raw), false) else { panic!("parses") };
+    let Command::Task(task) = cli.command else { panic!("is a task") };
+    assert!(task.write);
+    assert_eq!(task.run.model.as_deref(), Some("gpt-5.3-codex-spark"));
+    assert_eq!(task.run.effort.as_deref(), Some("very high"));
+    assert_eq!(task.prompt.source(true).unwrap(), Source::Words("fix  \"it\" --write `x`\n $(y)  ".into()));
+
+    // Not a word of prose: nothing was asked, and standard input has been read already.
+    let Ok(Parsed::Run(cli)) = parse(&line, Some("--effort low"), false) else { panic!("parses") };
+    let Command::Task(task) = cli.command else { panic!("is a task") };
+    assert!(task.prompt.words.is_empty());
+
+    for (raw, message) in [
+        ("--bogus x", "unexpected argument '--bogus' found"),
+        ("--model 'x", "cannot read the arguments: the quote ' is not closed"),
+    ] {
+        assert_eq!(parse(&line, Some(raw), false).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn models_have_aliases() {
+    for (given, expected) in
+        [("spark", "gpt-5.3-codex-spark"), (" Spark ", "gpt-5.3-codex-spark"), ("gpt-5.5", "gpt-5.5")]
+    {
+        assert_eq!(task(&["task", "-m", given, "x"]).run.model.as_deref(), Some(expected));
+    }
+    assert_eq!(model(" "), Err("it is empty".into()));
+}
+
+#[test]
+fn overrides_of_codex_are_kept_in_order() {
+    let config = task(&["task", "-c", "a.b=1", "--config", "c=\"x = y\"", "x"]).run.config;
+    assert_eq!(config, ["a.b=1", "c=\"x = y\""]);
+}
+
+#[test]
+fn json_is_a_format() {
+    let format = |words: &[&str]| match run(words).command {
+        Command::Review(review) => review.out.format(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(format(&["review"]), Format::Text);
+    assert_eq!(format(&["review", "--json"]), Format::Json);
+    assert_eq!(format(&["review", "--format", "json"]), Format::Json);
+    assert_eq!(format(&["review", "--format", "sarif"]), Format::Sarif);
+}
+
+#[test]
+fn a_command_line_that_does_not_parse_may_still_ask_for_json() {
+    let table = [
+        ("review --bogus --json", true),
+        ("review --format json --bogus", true),
+        ("review --format=json --bogus", true),
+        ("review --format sarif", false),
+        ("review --bogus", false),
+        ("task --bogus -- --json", false),
+    ];
+    for (line, expected) in table {
+        assert_eq!(asks_for_json(&argv(&line.split(' ').collect::<Vec<_>>())), expected, "{line}");
+    }
+}
+
+#[test]
+fn conflicts_are_errors() {
+    let lines = [
+        "review --wait --background",
+        "review --base a --commit b",
+        "review --commit b --scope branch",
+        "review --base a --scope working-tree",
+        "review --json --format sarif",
+        "task --write --read-only x",
+        "task --resume-last --fresh x",
+        "task --resume --thread t x",
+        "task --fresh --thread t x",
+        "task --prompt-file f x",
+        "task --arguments-stdin --prompt-file f",
+        "setup --enable-review-gate --disable-review-gate",
+        "status --wait --watch",
+        "cancel job --all",
+    ];
+    for line in lines {
+        let words = argv(&line.split(' ').collect::<Vec<_>>());
+        let failure = parse_with(&NOTHING_LATER, &words, None, false).expect_err(line);
+        assert_eq!(failure.exit().code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn wrong_usage_names_the_nearest() {
+    let table = [
+        ("review --bse main", "unexpected argument '--bse' found", "did you mean `--base`?"),
+        ("revew", "unrecognized subcommand 'revew'", "did you mean `review`?"),
+        (
+            "review --scope brunch",
+            "invalid value 'brunch' for '--scope <SCOPE>' [possible values: auto, working-tree, branch]",
+            "did you mean `branch`?",
+        ),
+        (
+            "review --timeout-ms 0",
+            "invalid value '0' for '--timeout-ms <N>': 0 is not in 1..18446744073709551615",
+            "`codex-companion COMMAND --help` shows what a command takes; `--` ends the flags",
+        ),
+        (
+            "task -c novalue x",
+            "invalid value 'novalue' for '--config <KEY=VALUE>': expected KEY=VALUE",
+            "`codex-companion COMMAND --help` shows what a command takes; `--` ends the flags",
+        ),
+        (
+            "review check the locks",
+            "`review` takes no words, but got \"check\"",
+            "focus text goes to `codex-companion adversarial-review`",
+        ),
+        ("", "no command was given", "`codex-companion --help` lists the commands"),
+    ];
+    for (line, message, hint) in table {
+        let failure = refused(&line.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(failure.to_string(), message, "{line}");
+        assert_eq!(failure.hint(), Some(hint), "{line}");
+        assert_eq!((failure.kind(), failure.exit().code()), (Kind::Usage, 2), "{line}");
+    }
+}
+
+#[test]
+fn what_comes_later_is_refused_in_plain_words() {
+    for name in LATER_COMMANDS {
+        for words in [&[*name][..], &["-C", "/x", name, "--bogus", "x"], &[name, "--help"]] {
+            let failure = refused(words);
+            assert_eq!(failure.to_string(), format!("`{name}` is not in this version yet"));
+            assert_eq!((failure.kind(), failure.exit().code()), (Kind::NotInThisVersion, 2));
+        }
+    }
+    let failure = refused(&["task", "--background", "x"]);
+    assert_eq!(failure.to_string(), "`task --background` is not in this version yet");
+    assert_eq!(
+        refused(&["task", "--resume", "x"]).to_string(),
+        "`task --resume-last` is not in this version yet"
+    );
+    // A prompt may speak of it.
+    assert!(parse(&argv(&["task", "what", "does", "status", "do?"]), None, false).is_ok());
+    // And a suggestion never leads to it.
+    assert!(!refused(&["statu"]).hint().unwrap().contains("status"));
+}
+
+fn help(words: &[&str], colour: bool) -> String {
+    match parse(&argv(words), None, colour) {
+        Ok(Parsed::Print(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn help_is_for_people() {
+    // At a fixed width: the tests may run on a narrow terminal.
+    let help = |words: &[&str]| {
+        let error =
+            definition().term_width(100).try_get_matches_from(argv(words)).expect_err("help is an error");
+        error.render().to_string()
+    };
+    insta::assert_snapshot!("help", help(&["--help"]));
+    insta::assert_snapshot!("help-review", help(&["review", "--help"]));
+    insta::assert_snapshot!("help-task", help(&["task", "--help"]));
+}
+
+#[test]
+fn help_of_every_command_has_an_example_and_no_colour_unless_asked() {
+    for command in definition().get_subcommands() {
+        let plain = help(&[command.get_name(), "--help"], false);
+        assert!(plain.contains("Examples:\n"), "{}", command.get_name());
+        assert!(!plain.contains('\x1b'));
+    }
+    assert!(help(&["--help"], true).contains('\x1b'));
+}
+
+#[test]
+fn completions_and_manual_pages_have_what_this_version_has() {
+    use clap::ValueEnum as _;
+    for shell in clap_complete::Shell::value_variants() {
+        let script = String::from_utf8(completions(*shell)).unwrap();
+        assert!(script.contains("adversarial-review"), "{shell}");
+        assert!(!script.contains("task-resume-candidate"), "{shell}");
+    }
+    let page = String::from_utf8(man_page(None).unwrap()).unwrap();
+    assert!(page.contains("codex\\-companion") && page.contains("adversarial\\-review"));
+    let page = String::from_utf8(man_page(Some("review")).unwrap()).unwrap();
+    assert!(page.contains("\\-\\-base"));
+    assert_eq!(man_page(Some("status")).unwrap_err().to_string(), "there is no command `status`");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_prompt_that_is_not_utf8_is_an_error_not_a_guess() {
+    use std::os::unix::ffi::OsStringExt;
+    let mut words = argv(&["task"]);
+    words.push(OsString::from_vec(b"caf\xe9".to_vec()));
+    let Ok(Parsed::Run(cli)) = parse(&words, None, false) else { panic!("parses") };
+    let Command::Task(task) = cli.command else { panic!("is a task") };
+    assert_eq!(task.prompt.source(false).unwrap_err().kind(), Kind::Prompt);
+}

@@ -1,0 +1,190 @@
+//! Prompts, byte for byte.
+//!
+//! A prompt comes from the words behind the flags, from a file, or from a piped standard input, and goes to Codex as it
+//! came: nothing is trimmed, unquoted or searched for flags.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::exit::{Failure, Kind};
+use crate::stdio;
+
+/// The most characters that Codex takes as one input (observed, 0.169.0: more is refused with -32602).
+pub const MAX_CHARS: usize = 1_048_576;
+
+/// Where the prompt is to be found.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Prompt")]
+pub struct PromptArgs {
+    /// Read the prompt from FILE (`-` is standard input)
+    #[arg(long, value_name = "FILE", conflicts_with = "words")]
+    pub prompt_file: Option<PathBuf>,
+    /// Read flags and prompt from standard input, as one string
+    #[arg(long, conflicts_with = "prompt_file")]
+    pub arguments_stdin: bool,
+    /// The prompt
+    #[arg(value_name = "PROMPT", trailing_var_arg = true)]
+    pub words: Vec<OsString>,
+}
+
+/// Where a prompt comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It stood on the command line.
+    Words(String),
+    /// It is in a file.
+    File(PathBuf),
+    /// It is piped in.
+    Stdin,
+    /// There is none.
+    None,
+}
+
+impl PromptArgs {
+    /// Where the prompt comes from: words, else the file, else standard input when that `is_piped`.
+    ///
+    /// One word is kept byte for byte, several are joined by single spaces. With words or a file, standard input is
+    /// never touched.
+    ///
+    /// # Errors
+    /// A word that is not UTF-8.
+    pub fn source(&self, is_piped: bool) -> Result<Source, Failure> {
+        if !self.words.is_empty() {
+            let words =
+                self.words.iter().map(|word| word.to_str().ok_or_else(|| not_utf8("an argument", None)));
+            return Ok(Source::Words(words.collect::<Result<Vec<_>, _>>()?.join(" ")));
+        }
+        Ok(match &self.prompt_file {
+            Some(file) if file.as_os_str() == "-" => Source::Stdin,
+            Some(file) => Source::File(file.clone()),
+            None if is_piped => Source::Stdin,
+            None => Source::None,
+        })
+    }
+}
+
+impl Source {
+    /// Reads the prompt. `None` when there is no source or it is empty.
+    ///
+    /// # Errors
+    /// A file that cannot be read, bytes that are not UTF-8, more than [`MAX_CHARS`] characters.
+    pub fn read(self, stdin: impl Read) -> Result<Option<String>, Failure> {
+        let (bytes, origin) = match self {
+            Self::None => return Ok(None),
+            Self::Words(words) => (words.into_bytes(), "the command line".to_owned()),
+            Self::Stdin => (read(stdin, "standard input")?, "standard input".to_owned()),
+            Self::File(path) => {
+                let origin = path.display().to_string();
+                let file = File::open(&path).map_err(|error| {
+                    Failure::new(Kind::Prompt, format!("cannot open the prompt file {origin}"))
+                        .caused_by(error)
+                })?;
+                (read(file, &origin)?, origin)
+            }
+        };
+        let prompt = String::from_utf8(bytes)
+            .map_err(|error| not_utf8(&origin, Some(error.utf8_error().valid_up_to())))?;
+        check_length(&prompt)?;
+        Ok((!prompt.is_empty()).then_some(prompt))
+    }
+}
+
+/// Refuses what Codex would refuse, before anything is started for it.
+///
+/// # Errors
+/// More than [`MAX_CHARS`] characters.
+pub fn check_length(prompt: &str) -> Result<(), Failure> {
+    // A character is at least a byte: most prompts need no counting.
+    if prompt.len() <= MAX_CHARS {
+        return Ok(());
+    }
+    let count = prompt.chars().count();
+    if count <= MAX_CHARS {
+        return Ok(());
+    }
+    let message = format!("the prompt has {count} characters; Codex takes {MAX_CHARS}");
+    let hint = "put the long part into a file of the repository and name that file in the prompt";
+    Err(Failure::new(Kind::PromptTooLong, message).with_hint(hint))
+}
+
+fn read(reader: impl Read, origin: &str) -> Result<Vec<u8>, Failure> {
+    stdio::read_to_end(reader).map_err(|error| {
+        Failure::new(Kind::Prompt, format!("cannot read the prompt from {origin}")).caused_by(error)
+    })
+}
+
+fn not_utf8(origin: &str, valid_up_to: Option<usize>) -> Failure {
+    let place = valid_up_to.map(|at| format!(" (byte {at})")).unwrap_or_default();
+    Failure::new(Kind::Prompt, format!("the prompt from {origin} is not UTF-8{place}"))
+        .with_hint("convert it to UTF-8; a prompt is sent byte for byte")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> PromptArgs {
+        PromptArgs { words: words.iter().map(OsString::from).collect(), ..PromptArgs::default() }
+    }
+
+    #[test]
+    fn d16_one_word_is_kept_and_several_are_joined() {
+        for text in [
+            "a  b",
+            " lead and trail ",
+            "\"q\" 'q' \\ `x` $(y) ${Z}\n\n",
+            "größer 世界",
+            "--flag in prose",
+            "",
+        ] {
+            assert_eq!(words(&[text]).source(true).unwrap(), Source::Words(text.into()));
+        }
+        assert_eq!(words(&["a", "b  c", "", "d"]).source(true).unwrap(), Source::Words("a b  c  d".into()));
+    }
+
+    #[test]
+    fn files_and_pipes_come_after_words() {
+        let file = |name: &str| PromptArgs { prompt_file: Some(name.into()), ..PromptArgs::default() };
+        assert_eq!(file("a").source(true).unwrap(), Source::File("a".into()));
+        assert_eq!(file("-").source(false).unwrap(), Source::Stdin);
+        assert_eq!(words(&[]).source(true).unwrap(), Source::Stdin);
+        assert_eq!(words(&[]).source(false).unwrap(), Source::None);
+    }
+
+    #[test]
+    fn d16_what_is_piped_in_is_kept() {
+        let big = "0123456789".repeat(30_000);
+        for text in [" \n lead\r\nand trail \n", "\u{feff}bom", big.as_str()] {
+            assert_eq!(Source::Stdin.read(text.as_bytes()).unwrap().as_deref(), Some(text));
+        }
+        assert_eq!(Source::Stdin.read(&b""[..]).unwrap(), None);
+        assert_eq!(Source::None.read(&b"never read"[..]).unwrap(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        let failure = Source::Stdin.read(&b"abc\xff"[..]).unwrap_err();
+        assert_eq!(failure.to_string(), "the prompt from standard input is not UTF-8 (byte 3)");
+
+        let failure = Source::File("/nowhere/at/all".into()).read(&b""[..]).unwrap_err();
+        assert_eq!(failure.to_string(), "cannot open the prompt file /nowhere/at/all");
+        assert_eq!(failure.causes().len(), 1);
+
+        assert!(check_length(&"é".repeat(MAX_CHARS)).is_ok());
+        let failure = check_length(&"é".repeat(MAX_CHARS + 1)).unwrap_err();
+        assert_eq!(failure.to_string(), "the prompt has 1048577 characters; Codex takes 1048576");
+        assert_eq!((failure.kind(), failure.exit().code()), (Kind::PromptTooLong, 2));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_word_that_is_not_utf8_is_refused() {
+        use std::os::unix::ffi::OsStringExt;
+        let args = PromptArgs { words: vec![OsString::from_vec(vec![b'a', 0xff])], ..PromptArgs::default() };
+        assert_eq!(args.source(false).unwrap_err().to_string(), "the prompt from an argument is not UTF-8");
+    }
+}

@@ -1,0 +1,174 @@
+//! Standard input and output, as programs that start us leave them: late, closed, or not blocking.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::thread;
+use std::time::Duration;
+
+use crate::exit::{Failure, Kind};
+
+/// How long to wait before trying again where a descriptor that should block does not.
+const RETRY: Duration = Duration::from_millis(2);
+
+/// Reads to the end, however late the writer is and whether or not the descriptor blocks.
+///
+/// Whoever started us may have set `O_NONBLOCK` on the pipe that we share; then a read says "would block" where it
+/// should wait.
+///
+/// # Errors
+/// What the reader says, other than "would block" and "interrupted".
+pub fn read_to_end(mut reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        // What was read before an error stays in `bytes`.
+        match reader.read_to_end(&mut bytes) {
+            Ok(_) => return Ok(bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Where answers go. A reader that went away is no error: what it did not want to see is dropped in silence.
+#[derive(Debug)]
+pub struct Output<W> {
+    writer: W,
+    closed: bool,
+}
+
+impl<W: Write> Output<W> {
+    /// An output over a writer, standard output in the program.
+    pub const fn new(writer: W) -> Self {
+        Self { writer, closed: false }
+    }
+
+    /// Writes the whole text and flushes it.
+    ///
+    /// # Errors
+    /// What keeps it from being written, other than that nobody reads any more.
+    pub fn write(&mut self, text: &str) -> Result<(), Failure> {
+        if self.closed {
+            return Ok(());
+        }
+        match write_all(&mut self.writer, text.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            Err(error) => Err(Failure::new(Kind::Io, "cannot write to standard output").caused_by(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Whether the reader has gone.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+fn write_all(writer: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match writer.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) => wait(error)?,
+        }
+    }
+    loop {
+        match writer.flush() {
+            Ok(()) => return Ok(()),
+            Err(error) => wait(error)?,
+        }
+    }
+}
+
+fn wait(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        ErrorKind::Interrupted => Ok(()),
+        ErrorKind::WouldBlock => {
+            thread::sleep(RETRY);
+            Ok(())
+        }
+        _ => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Answers from a script, then with end of file or success.
+    #[derive(Default)]
+    struct Scripted {
+        answers: VecDeque<Result<usize, ErrorKind>>,
+        seen: Vec<u8>,
+    }
+
+    impl Scripted {
+        fn new(answers: &[Result<usize, ErrorKind>]) -> Self {
+            Self { answers: answers.iter().copied().collect(), seen: Vec::new() }
+        }
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = self.answers.pop_front().unwrap_or(Ok(bytes.len()))?.min(bytes.len());
+            self.seen.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Read for Scripted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.answers.pop_front().unwrap_or(Ok(0))?.min(buffer.len());
+            buffer[..count].fill(b'x');
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn d06_a_late_writer_is_waited_for() {
+        let late = [
+            Err(ErrorKind::WouldBlock),
+            Ok(3),
+            Err(ErrorKind::WouldBlock),
+            Err(ErrorKind::Interrupted),
+            Ok(2),
+        ];
+        assert_eq!(read_to_end(Scripted::new(&late)).unwrap(), b"xxxxx");
+        let broken = [Ok(1), Err(ErrorKind::ConnectionReset)];
+        assert_eq!(read_to_end(Scripted::new(&broken)).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn a_slow_reader_gets_everything() {
+        let slow = [Ok(1), Err(ErrorKind::WouldBlock), Err(ErrorKind::Interrupted), Ok(2)];
+        let mut output = Output::new(Scripted::new(&slow));
+        output.write("hello").unwrap();
+        assert_eq!(output.writer.seen, b"hello");
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error() {
+        let mut output = Output::new(Scripted::new(&[Ok(2), Err(ErrorKind::BrokenPipe)]));
+        output.write("hello").unwrap();
+        assert!(output.is_closed());
+        output.write("more").unwrap();
+        assert_eq!(output.writer.seen, b"he");
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let mut output = Output::new(Scripted::new(&[Err(ErrorKind::StorageFull)]));
+        let failure = output.write("hello").unwrap_err();
+        assert_eq!(failure.to_string(), "cannot write to standard output");
+        assert_eq!(failure.exit().code(), 1);
+        assert!(!output.is_closed());
+    }
+}
