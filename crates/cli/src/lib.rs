@@ -21,6 +21,7 @@ pub mod args;
 pub mod environment;
 pub mod exit;
 pub mod prompt;
+pub mod prompts;
 pub mod review_output;
 pub mod sanitize;
 pub mod settings;
