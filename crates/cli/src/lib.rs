@@ -15,14 +15,17 @@
 //! - [`progress`]: what is told while a turn runs
 //! - [`exit`]: exit codes and the one error type
 
-/// The version of this program, as `--version` prints it.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub mod args;
 pub mod environment;
 pub mod exit;
+pub mod progress;
 pub mod prompt;
 pub mod prompts;
+pub mod render;
 pub mod review_output;
 pub mod sanitize;
 pub mod settings;
 pub mod stdio;
+
+/// The version of this program, as `--version` prints it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,3 +1,60 @@
-//! The binary.
+//! The `codex-companion` program: parse, run, write, exit.
 
-fn main() {}
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use codex_companion::args::{self, Command, Parsed};
+use codex_companion::environment::Environment;
+use codex_companion::exit::{Exit, Failure, Kind};
+use codex_companion::stdio::Output;
+use codex_companion::{VERSION, render, stdio};
+
+fn main() -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    // Before anything else is set up: a version must cost no more than a process.
+    if matches!(&argv[..], [_, flag] if flag == "--version" || flag == "-V") {
+        return match Output::new(io::stdout().lock()).write(&format!("codex-companion {VERSION}\n")) {
+            Ok(()) => Exit::Done.into(),
+            Err(failure) => failure.exit().into(),
+        };
+    }
+    let environment = Environment::from_process();
+    match run(&argv, &environment) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            tell(&failure, args::asks_for_json(&argv), &environment);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(argv: &[OsString], environment: &Environment) -> Result<Exit, Failure> {
+    let mut output = Output::new(io::stdout().lock());
+    let colour = io::stdout().is_terminal() && !environment.no_color;
+    let parsed = match args::parse(argv, None, colour)? {
+        Parsed::ReadArguments => args::parse(argv, Some(&stdio::read_arguments(io::stdin())?), colour)?,
+        parsed => parsed,
+    };
+    let cli = match parsed {
+        Parsed::Run(cli) => cli,
+        Parsed::Print(text) => return output.write(&text).map(|()| Exit::Done),
+        Parsed::ReadArguments => unreachable!("the arguments have been read"),
+    };
+    match &cli.command {
+        Command::Completions(command) => output.write_bytes(&args::completions(command.shell))?,
+        Command::Man(command) => output.write_bytes(&args::man_page(command.command.as_deref())?)?,
+        _ => return Err(Failure::new(Kind::Internal, "this command is not wired up")),
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells a failure once: as a document on standard output, or in words on standard error.
+fn tell(failure: &Failure, as_json: bool, environment: &Environment) {
+    if as_json {
+        let _ = Output::new(io::stdout().lock()).write(&render::failure_json(failure));
+    } else {
+        let colour = io::stderr().is_terminal() && !environment.no_color;
+        let _ = io::stderr().lock().write_all(render::failure(failure, colour).as_bytes());
+    }
+}

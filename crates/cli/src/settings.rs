@@ -279,7 +279,8 @@ impl Settings {
             }
             "review_gate" => self.review_gate = Some(value.as_bool().ok_or_else(|| wrong("true or false"))?),
             "approvals" => {
-                self.approvals_mcp = approvals(value).ok_or_else(|| wrong("a table with `mcp = […]`"))??
+                let tools = approvals(value).ok_or_else(|| wrong("a table with `mcp = […]`"))?;
+                self.approvals_mcp = tools?;
             }
             _ => unreachable!("every key in KEYS is set here"),
         }

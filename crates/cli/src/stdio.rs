@@ -28,6 +28,20 @@ pub fn read_to_end(mut reader: impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
+/// Reads the raw argument string of `--arguments-stdin`.
+///
+/// # Errors
+/// What the reader says, and bytes that are not UTF-8.
+pub fn read_arguments(reader: impl Read) -> Result<String, Failure> {
+    let bytes = read_to_end(reader).map_err(|error| {
+        Failure::new(Kind::Io, "cannot read the arguments from standard input").caused_by(error)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::new(Kind::Prompt, format!("the arguments on standard input are not UTF-8 (byte {at})"))
+    })
+}
+
 /// Where answers go. A reader that went away is no error: what it did not want to see is dropped in silence.
 #[derive(Debug)]
 pub struct Output<W> {
@@ -46,10 +60,18 @@ impl<W: Write> Output<W> {
     /// # Errors
     /// What keeps it from being written, other than that nobody reads any more.
     pub fn write(&mut self, text: &str) -> Result<(), Failure> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// Writes all bytes and flushes them.
+    ///
+    /// # Errors
+    /// As [`Output::write`].
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if self.closed {
             return Ok(());
         }
-        match write_all(&mut self.writer, text.as_bytes()) {
+        match write_all(&mut self.writer, bytes) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.closed = true;
                 Ok(())

@@ -1,0 +1,311 @@
+//! What is told on stderr while a turn runs.
+//!
+//! On a terminal: one live line with phase, elapsed time and the last activity, redrawn by [`Progress::tick`] and wiped at
+//! the end; notes stand above it. Elsewhere: a plain line whenever the phase changes and for every note, no more. With
+//! `--quiet`: nothing.
+//!
+//! Errors of writing are ignored: progress is a courtesy, and stderr may be closed.
+
+use std::io::Write;
+use std::time::Duration;
+
+use crate::sanitize::one_line;
+
+/// How often a caller should [`Progress::tick`] on a terminal.
+pub const TICK: Duration = Duration::from_millis(125);
+
+/// The most characters of any text that is shown.
+const LONGEST: usize = 400;
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// One live line, at most as many columns wide.
+    Live {
+        /// Columns of the terminal.
+        width: usize,
+        /// Whether the phase is coloured.
+        colour: bool,
+    },
+    /// Plain lines.
+    Plain,
+    /// Nothing.
+    Silent,
+}
+
+impl Mode {
+    /// The mode for a standard error that is, or is not, a terminal of so many columns.
+    #[must_use]
+    pub const fn choose(quiet: bool, terminal: Option<usize>, no_color: bool) -> Self {
+        match terminal {
+            _ if quiet => Self::Silent,
+            Some(width) => Self::Live { width, colour: !no_color },
+            None => Self::Plain,
+        }
+    }
+}
+
+/// The columns of the terminal on standard error; `None` when it is none.
+#[must_use]
+pub fn terminal_width() -> Option<usize> {
+    use std::io::IsTerminal as _;
+    let stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return None;
+    }
+    Some(terminal_size::terminal_size_of(&stderr).map_or(80, |(width, _)| usize::from(width.0)))
+}
+
+/// Shows how a turn goes on. Dropping it wipes the live line.
+#[derive(Debug)]
+pub struct Progress<W: Write, C: Fn() -> Duration> {
+    writer: W,
+    clock: C,
+    mode: Mode,
+    started: Duration,
+    phase: String,
+    activity: String,
+    last_note: String,
+    drawn: bool,
+}
+
+impl<W: Write, C: Fn() -> Duration> Progress<W, C> {
+    /// Begins to count. `clock` tells the time since some fixed moment.
+    pub fn new(writer: W, mode: Mode, clock: C) -> Self {
+        let started = clock();
+        let (phase, activity, last_note) = (String::new(), String::new(), String::new());
+        Self { writer, clock, mode, started, phase, activity, last_note, drawn: false }
+    }
+
+    /// The turn entered another phase: `reviewing`, `running`, … The same phase again is nothing new.
+    pub fn phase(&mut self, phase: &str) {
+        let phase = one_line(phase, LONGEST);
+        if phase == self.phase || phase.is_empty() {
+            return;
+        }
+        self.phase = phase;
+        self.activity.clear();
+        match self.mode {
+            Mode::Live { .. } => self.draw(),
+            Mode::Plain => self.line(&format!("codex: {}", self.phase)),
+            Mode::Silent => {}
+        }
+    }
+
+    /// What is being done within the phase. Shown on a terminal only, at the next tick.
+    pub fn activity(&mut self, activity: &str) {
+        if matches!(self.mode, Mode::Live { .. }) {
+            self.activity = one_line(activity, LONGEST);
+        }
+    }
+
+    /// Something worth a line of its own: a warning, a retry. The same note twice running is told once.
+    pub fn note(&mut self, note: &str) {
+        let note = one_line(note, LONGEST);
+        if note == self.last_note || self.mode == Mode::Silent {
+            return;
+        }
+        self.wipe();
+        self.line(&format!("codex: {note}"));
+        self.last_note = note;
+        self.tick();
+    }
+
+    /// Redraws the live line; nothing elsewhere. Call it every [`TICK`].
+    pub fn tick(&mut self) {
+        if matches!(self.mode, Mode::Live { .. }) && !self.phase.is_empty() {
+            self.draw();
+        }
+    }
+
+    /// The terminal has another width now.
+    pub fn resize(&mut self, columns: usize) {
+        if let Mode::Live { width, .. } = &mut self.mode {
+            *width = columns;
+        }
+    }
+
+    /// Wipes the live line. Whatever is told later draws it again.
+    pub fn finish(&mut self) {
+        self.wipe();
+    }
+
+    fn draw(&mut self) {
+        let Mode::Live { width, colour } = self.mode else { return };
+        let elapsed = elapsed((self.clock)().saturating_sub(self.started));
+        let mut text = format!("{} {elapsed}", self.phase);
+        if !self.activity.is_empty() {
+            text.push_str("  ");
+            text.push_str(&self.activity);
+        }
+        // The last column stays free: some terminals wrap when it is written.
+        let fitting = fit(&text, width.saturating_sub(1));
+        let painted = match fitting.strip_prefix(&self.phase) {
+            Some(rest) if colour => format!("\x1b[36m{}\x1b[0m{rest}", self.phase),
+            _ => fitting.to_owned(),
+        };
+        let _ = write!(self.writer, "\r{painted}\x1b[K");
+        let _ = self.writer.flush();
+        self.drawn = true;
+    }
+
+    fn wipe(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            let _ = write!(self.writer, "\r\x1b[K");
+            let _ = self.writer.flush();
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.writer, "{text}");
+        let _ = self.writer.flush();
+    }
+}
+
+impl<W: Write, C: Fn() -> Duration> Drop for Progress<W, C> {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+/// The beginning of a text that surely fits: characters beyond ASCII count as two columns, which is the most that any of
+/// them takes, so that a line may end early but never wraps.
+fn fit(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (at, character) in text.char_indices() {
+        used += if character.is_ascii() { 1 } else { 2 };
+        if used > columns {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+/// `7s`, `1m 05s`, `2h 03m`.
+#[must_use]
+pub fn elapsed(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Tells a story to a progress in the given mode and returns what was written; the clock moves a second at each look.
+    fn tell(mode: Mode, story: impl FnOnce(&mut Progress<&mut Vec<u8>, &dyn Fn() -> Duration>)) -> String {
+        let seconds = Cell::new(0);
+        let clock = || {
+            seconds.set(seconds.get() + 1);
+            Duration::from_secs(seconds.get() - 1)
+        };
+        let mut written = Vec::new();
+        let mut progress = Progress::new(&mut written, mode, &clock as &dyn Fn() -> Duration);
+        story(&mut progress);
+        drop(progress);
+        String::from_utf8(written).unwrap()
+    }
+
+    const LIVE: Mode = Mode::Live { width: 40, colour: false };
+
+    #[test]
+    fn plain_lines_come_with_phases_and_notes_only() {
+        let written = tell(Mode::Plain, |progress| {
+            progress.phase("starting");
+            for _ in 0..100 {
+                progress.tick();
+                progress.activity("reading a.rs");
+            }
+            progress.phase("reviewing");
+            progress.phase("reviewing");
+            progress.note("reconnecting 1/2");
+            progress.note("reconnecting 1/2");
+            progress.finish();
+        });
+        assert_eq!(written, "codex: starting\ncodex: reviewing\ncodex: reconnecting 1/2\n");
+    }
+
+    #[test]
+    fn the_live_line_is_redrawn_and_wiped() {
+        let written = tell(LIVE, |progress| {
+            progress.tick();
+            progress.phase("reviewing");
+            progress.activity("reading a.rs");
+            progress.tick();
+            progress.note("careful");
+            progress.finish();
+            progress.finish();
+        });
+        assert_eq!(
+            written,
+            "\rreviewing 1s\x1b[K\
+             \rreviewing 2s  reading a.rs\x1b[K\
+             \r\x1b[Kcodex: careful\n\
+             \rreviewing 3s  reading a.rs\x1b[K\
+             \r\x1b[K"
+        );
+    }
+
+    #[test]
+    fn dropping_wipes() {
+        assert!(tell(LIVE, |progress| progress.phase("x")).ends_with("\r\x1b[K"));
+        assert_eq!(tell(LIVE, |_| {}), "");
+    }
+
+    #[test]
+    fn a_long_line_never_wraps() {
+        let written = tell(Mode::Live { width: 20, colour: false }, |progress| {
+            progress.phase("reviewing");
+            progress.activity("世界世界世界世界世界");
+            progress.resize(16);
+            progress.tick();
+        });
+        assert!(written.contains("\rreviewing 2s  \x1b[K"), "{written:?}");
+        assert_eq!((fit("世界", 3), fit("世界", 4), fit("abc", 3), fit("abc", 0)), ("世", "世界", "abc", ""));
+    }
+
+    #[test]
+    fn d21_text_is_sanitised_and_one_line() {
+        for mode in [LIVE, Mode::Plain] {
+            let written = tell(mode, |progress| {
+                progress.phase("re\x1b]0;t\x07view\ning");
+                progress.activity("a\x1b[31m\rb");
+                progress.note("n\x1b[2J\nm");
+            });
+            let ours = written.replace("\r\x1b[K", "").replace("\x1b[K", "").replace('\r', "");
+            assert!(!ours.contains('\x1b') && written.contains("codex: n m\n"), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn modes() {
+        assert_eq!(Mode::choose(true, Some(80), false), Mode::Silent);
+        assert_eq!(Mode::choose(false, Some(80), false), Mode::Live { width: 80, colour: true });
+        assert_eq!(Mode::choose(false, Some(80), true), Mode::Live { width: 80, colour: false });
+        assert_eq!(Mode::choose(false, None, false), Mode::Plain);
+        assert_eq!(
+            tell(Mode::Silent, |progress| {
+                progress.phase("x");
+                progress.note("y");
+                progress.tick();
+            }),
+            ""
+        );
+        let painted = tell(Mode::Live { width: 40, colour: true }, |progress| progress.phase("x"));
+        assert!(painted.starts_with("\r\x1b[36mx\x1b[0m 1s\x1b[K"), "{painted:?}");
+    }
+
+    #[test]
+    fn times() {
+        let table = [(0, "0s"), (59, "59s"), (65, "1m 05s"), (3599, "59m 59s"), (7380, "2h 03m")];
+        for (seconds, expected) in table {
+            assert_eq!(elapsed(Duration::from_secs(seconds)), expected);
+        }
+    }
+}
