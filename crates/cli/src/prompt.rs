@@ -23,9 +23,6 @@ pub struct PromptArgs {
     /// Read the prompt from FILE (`-` is standard input)
     #[arg(long, value_name = "FILE", conflicts_with = "words")]
     pub prompt_file: Option<PathBuf>,
-    /// Read flags and prompt from standard input, as one string
-    #[arg(long, conflicts_with = "prompt_file")]
-    pub arguments_stdin: bool,
     /// The prompt
     #[arg(value_name = "PROMPT", trailing_var_arg = true)]
     pub words: Vec<OsString>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
+use crate::args::{GlobalArgs, RunArgs};
 use crate::environment::{Environment, variable};
 use crate::exit::{Failure, Kind};
 
@@ -119,6 +120,21 @@ pub struct Flags {
     pub broker: Option<BrokerUse>,
     /// `--timeout-ms` of a foreground run: a turn in all
     pub timeout: Option<Duration>,
+}
+
+impl Flags {
+    /// What the flags of a command say; `run` is for commands that run Codex.
+    #[must_use]
+    pub fn new(global: &GlobalArgs, run: Option<&RunArgs>) -> Self {
+        let mut flags = Self { codex: global.codex.clone(), ..Self::default() };
+        if let Some(run) = run {
+            flags.model.clone_from(&run.model);
+            flags.effort.clone_from(&run.effort);
+            flags.broker = run.broker;
+            flags.timeout = run.timeout_ms.map(Duration::from_millis);
+        }
+        flags
+    }
 }
 
 /// Where a settings file stands.

@@ -44,6 +44,9 @@ pub struct GlobalArgs {
     /// Say nothing on stderr while working
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Read more arguments from standard input: one string, flags first, then the prompt as it is
+    #[arg(long, global = true)]
+    pub arguments_stdin: bool,
 }
 
 /// The commands of the documented command line, those of later versions included.

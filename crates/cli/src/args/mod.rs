@@ -8,6 +8,7 @@ mod commands;
 mod raw;
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -16,6 +17,7 @@ use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _};
 pub use commands::*;
 
 use crate::exit::{Failure, Kind};
+use crate::sanitize::one_line;
 
 /// Commands of the documented command line that this version does not have.
 pub const LATER_COMMANDS: &[&str] = &[
@@ -140,12 +142,20 @@ impl Later {
 fn parse_with(later: &Later, argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parsed, Failure> {
     // Stand-ins are there only when they were named, so that no suggestion leads to them.
     let named = later.commands.iter().filter(|name| argv.iter().any(|word| word == *name));
-    let definition = later.definition().subcommands(named.map(|name| Later::stand_in(name)));
+    let mut definition = later.definition().subcommands(named.map(|name| Later::stand_in(name)));
     let mut argv = argv.to_vec();
     if let Some(raw) = raw {
-        append(&definition, &mut argv, raw)?;
+        // What stands before the raw string says which command's flags it begins with.
+        let matches = match definition.clone().try_get_matches_from(&argv) {
+            Ok(matches) => matches,
+            Err(error) => return usage(&error, colour),
+        };
+        // Gives every command the flags that hold everywhere.
+        definition.build();
+        let command = matches.subcommand_name().and_then(|name| definition.find_subcommand(name));
+        append(command.expect("a command is required"), &mut argv, raw)?;
     }
-    let mut matches = match definition.clone().try_get_matches_from(&argv) {
+    let mut matches = match definition.try_get_matches_from(&argv) {
         Ok(matches) => matches,
         Err(error) => return usage(&error, colour),
     };
@@ -156,39 +166,45 @@ fn parse_with(later: &Later, argv: &[OsString], raw: Option<&str>, colour: bool)
         Ok(cli) => cli,
         Err(error) => return usage(&error, colour),
     };
-    check(&cli.command)?;
-    let reads_arguments = match &cli.command {
-        Command::Task(task) => task.prompt.arguments_stdin,
-        Command::AdversarialReview(review) => review.prompt.arguments_stdin,
-        _ => false,
-    };
-    if reads_arguments && raw.is_none() {
+    check(&cli)?;
+    if cli.global.arguments_stdin && raw.is_none() {
         return Ok(Parsed::ReadArguments);
     }
     Ok(Parsed::Run(Box::new(cli)))
 }
 
-/// Puts a raw argument string behind the words of the command line.
-fn append(definition: &clap::Command, argv: &mut Vec<OsString>, raw: &str) -> Result<(), Failure> {
-    // The command is the first word that names one: `--arguments-stdin` lets no prose stand before it.
-    let command = argv.iter().skip(1).find_map(|word| definition.find_subcommand(word));
-    let command = command.ok_or_else(|| Failure::usage("no command was named"))?;
-    // A `--` on the command line would make prose of the flags that follow.
-    argv.retain(|word| word != "--");
+/// Puts a raw argument string behind the words of the command line: flags as flags; the rest as one word to a command
+/// that takes prose, as words to any other.
+fn append(command: &clap::Command, argv: &mut Vec<OsString>, raw: &str) -> Result<(), Failure> {
     let split = raw::split(command, raw).map_err(|why| {
         Failure::usage(format!("cannot read the arguments: {why}"))
             .with_hint("flags come first; `--` ends them, and what follows is taken as it is")
     })?;
+    // A `--` on the command line would make prose of the flags that follow.
+    argv.retain(|word| word != "--");
     argv.extend(split.flags.into_iter().map(OsString::from));
-    if !split.rest.is_empty() {
-        argv.extend(["--".into(), split.rest.into()]);
+    if command.get_positionals().any(clap::Arg::is_trailing_var_arg_set) {
+        argv.extend(
+            (!split.rest.is_empty()).then_some(["--".into(), split.rest.into()]).into_iter().flatten(),
+        );
+    } else {
+        argv.extend(split.rest.split_whitespace().map(OsString::from));
     }
     Ok(())
 }
 
 /// What clap's own rules cannot say.
-fn check(command: &Command) -> Result<(), Failure> {
-    let (target, words) = match command {
+fn check(cli: &Cli) -> Result<(), Failure> {
+    let prompt_file = match &cli.command {
+        Command::Task(task) => task.prompt.prompt_file.as_deref(),
+        Command::AdversarialReview(review) => review.prompt.prompt_file.as_deref(),
+        _ => None,
+    };
+    if cli.global.arguments_stdin && prompt_file == Some(Path::new("-")) {
+        return Err(Failure::usage("standard input cannot hold both the arguments and the prompt")
+            .with_hint("without --prompt-file, the prompt is what follows the flags in the arguments"));
+    }
+    let (target, words) = match &cli.command {
         Command::Review(review) => (&review.target, &review.words[..]),
         Command::AdversarialReview(review) => (&review.target, &[][..]),
         Command::Gate(gate) => (&gate.target, &[][..]),
@@ -201,7 +217,8 @@ fn check(command: &Command) -> Result<(), Failure> {
         .with_hint("give one of the two"));
     }
     if let Some(word) = words.first() {
-        return Err(Failure::usage(format!("`review` takes no words, but got {:?}", word.to_string_lossy()))
+        let word = one_line(&word.to_string_lossy(), 40);
+        return Err(Failure::usage(format!("`review` takes no words, but got \"{word}\""))
             .with_hint("focus text goes to `codex-companion adversarial-review`"));
     }
     Ok(())

@@ -163,12 +163,32 @@ fn d16_a_raw_argument_string_is_flags_then_prose() {
     let Command::Task(task) = cli.command else { panic!("is a task") };
     assert!(task.prompt.words.is_empty());
 
+    // Flags that hold everywhere are known here too, and a value is no command.
+    let line = argv(&["-C", "review", "task", "--arguments-stdin", "--"]);
+    let Ok(Parsed::Run(cli)) = parse(&line, Some("--codex 'a b' -q go on"), false) else { panic!("parses") };
+    assert_eq!((cli.global.codex, cli.global.quiet), (Some("a b".into()), true));
+    let Command::Task(task) = cli.command else { panic!("is a task") };
+    assert_eq!(task.prompt.source(true).unwrap(), Source::Words("go on".into()));
+
     for (raw, message) in [
         ("--bogus x", "unexpected argument '--bogus' found"),
         ("--model 'x", "cannot read the arguments: the quote ' is not closed"),
+        ("--prompt-file -", "standard input cannot hold both the arguments and the prompt"),
     ] {
         assert_eq!(parse(&line, Some(raw), false).unwrap_err().to_string(), message);
     }
+}
+
+#[test]
+fn a_raw_argument_string_goes_to_any_command() {
+    let parse = |words: &[&str], raw| match parse_with(&NOTHING_LATER, &argv(words), Some(raw), false) {
+        Ok(Parsed::Run(cli)) => cli.command,
+        other => panic!("{other:?}"),
+    };
+    let Command::Review(review) = parse(&["review"], "--base main --json") else { panic!("is a review") };
+    assert_eq!((review.target.base.as_deref(), review.out.format()), (Some("main"), Format::Json));
+    let Command::Status(status) = parse(&["status"], " job-1  --json\n") else { panic!("is a status") };
+    assert_eq!((status.job.as_deref(), status.out.json), (Some("job-1"), true));
 }
 
 #[test]
@@ -227,7 +247,7 @@ fn conflicts_are_errors() {
         "task --resume --thread t x",
         "task --fresh --thread t x",
         "task --prompt-file f x",
-        "task --arguments-stdin --prompt-file f",
+        "task --arguments-stdin --prompt-file -",
         "setup --enable-review-gate --disable-review-gate",
         "status --wait --watch",
         "cancel job --all",
