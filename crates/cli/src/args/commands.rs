@@ -285,7 +285,7 @@ pub struct TaskArgs {
     /// Let Codex only read (the default)
     #[arg(long, help_heading = "Run")]
     pub read_only: bool,
-    /// Whom Codex may ask before it does what needs approval
+    /// When Codex asks for approval
     #[arg(long, value_enum, help_heading = "Run", default_value_t = Approvals::Never)]
     pub approvals: Approvals,
     /// Continue the last task

@@ -99,8 +99,8 @@ fn every_documented_command_line_parses() {
         "completions zsh",
         "man",
         "man review",
-        "-C /tmp --codex /bin/codex --quiet review",
-        "review --cwd /tmp --codex=/bin/codex -q",
+        "-C /x --codex /bin/codex --quiet review",
+        "review --cwd /x --codex=/bin/codex -q",
     ];
     for line in lines {
         run(&line.split(' ').collect::<Vec<_>>());
