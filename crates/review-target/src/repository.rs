@@ -1,0 +1,100 @@
+//! Finding and opening a repository, and whether it may be trusted.
+
+use std::path::{Path, PathBuf};
+
+use gix::sec::{Permission, Trust};
+
+use crate::{Error, ErrorKind};
+
+/// Whose git configuration counts, besides the repository's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigScope {
+    /// The system's and the user's, found as git finds them: ignore rules, attributes and trusted folders that
+    /// the user has set for all repositories. The git library reads `HOME`, `XDG_CONFIG_HOME` and the
+    /// `GIT_CONFIG_*` variables for it; variables that name a repository, such as `GIT_DIR`, have no effect.
+    #[default]
+    User,
+    /// None: what comes out depends on the repository alone.
+    Repository,
+}
+
+/// Opens the repository that `start` lies in, with paths made absolute and links in them resolved.
+pub(crate) fn open(start: &Path, scope: ConfigScope) -> Result<gix::ThreadSafeRepository, Error> {
+    let start = absolute(start)?;
+    let discovery = gix::discover::upwards::Options {
+        trust: gix::discover::upwards::TrustPolicy::Required(Trust::Reduced),
+        ..Default::default()
+    };
+    let options = open_options(scope);
+    let map = gix::sec::trust::Mapping { full: options.clone(), reduced: options };
+    let repository = gix::ThreadSafeRepository::discover_opts(&start, discovery, map).map_err(|error| {
+        if error.is_permission_denied() && !is_io_denied(&error) {
+            return not_trusted(&start);
+        }
+        if error.downcast_any_ref::<gix::discover::upwards::Error>().is_some() {
+            let message = format!("`{}` is not in a git repository", start.display());
+            return Error::new(ErrorKind::NotARepository, message)
+                .with_hint("change to a folder of a repository, or make one with `git init`");
+        }
+        Error::git(format_args!("open the repository of `{}`", start.display()), error)
+    })?;
+    if repository.work_dir().is_none() {
+        let message =
+            format!("`{}` is a bare repository: it has no work tree", repository.git_dir().display());
+        return Err(Error::new(ErrorKind::BareRepository, message).with_hint("run this in a work tree of it"));
+    }
+    Ok(repository)
+}
+
+fn absolute(start: &Path) -> Result<PathBuf, Error> {
+    let resolved = if cfg!(windows) { std::path::absolute(start) } else { start.canonicalize() };
+    let resolved = resolved.map_err(|e| Error::io("enter", start, e))?;
+    if !resolved.is_dir() {
+        let reason = std::io::Error::from(std::io::ErrorKind::NotADirectory);
+        return Err(Error::io("enter", start, reason));
+    }
+    Ok(resolved)
+}
+
+fn open_options(scope: ConfigScope) -> gix::open::Options {
+    let mut permissions = match scope {
+        ConfigScope::User => gix::open::Permissions::all(),
+        ConfigScope::Repository => gix::open::Permissions::isolated(),
+    };
+    permissions.env.ssh_prefix = Permission::Deny;
+    permissions.env.http_transport = Permission::Deny;
+    permissions.env.identity = Permission::Deny;
+    permissions.env.objects = Permission::Deny;
+    // On Windows the git library would run `git` to learn where these files are.
+    permissions.attributes.system &= !cfg!(windows);
+    let mut options = gix::open::Options::default()
+        .permissions(permissions)
+        .bail_if_untrusted(true)
+        .filter_config_section(counts);
+    if cfg!(windows) {
+        options = options.system_config_path("C:/Program Files/Git/etc/gitconfig");
+    }
+    options
+}
+
+/// Sections made from variables that name another repository, work tree or index are dropped: the folder that
+/// the caller named decides, also when the caller runs inside a git hook.
+fn counts(section: &gix::config::file::Metadata) -> bool {
+    section.source != gix::config::Source::EnvOverride
+        && (section.trust == Trust::Full || section.source.kind() != gix::config::source::Kind::Repository)
+}
+
+fn is_io_denied(error: &gix::Error) -> bool {
+    error.iter_errors().any(<dyn std::error::Error>::is::<std::io::Error>)
+}
+
+fn not_trusted(start: &Path) -> Error {
+    // git names the top of the work tree in its remedy; without opening the repository, its nearest `.git` tells.
+    let top = start.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(start);
+    Error::new(
+        ErrorKind::NotTrusted,
+        format!("the repository at `{}` belongs to another user", top.display()),
+    )
+    .with_hint(format!("if you trust it: git config --global --add safe.directory '{}'", top.display()))
+}

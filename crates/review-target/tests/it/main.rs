@@ -1,0 +1,6 @@
+//! What the crate says of repositories that real git made, beside what real git says of them.
+
+#![expect(unreachable_pub, clippy::unwrap_used, reason = "a test binary: no API, and a panic is a failure")]
+
+mod fixture;
+mod resolve;
