@@ -187,7 +187,7 @@ impl TurnMachine {
         {
             self.early.push(notification);
         }
-        if self.outcome.is_none() { events } else { only_to_the_end(events) }
+        events
     }
 
     /// The connection is gone; `reason` is for people.
@@ -609,11 +609,4 @@ impl TurnMachine {
         });
         events.push(TurnEvent::Ended);
     }
-}
-
-/// What comes after the end is not shown.
-fn only_to_the_end(mut events: Vec<TurnEvent>) -> Vec<TurnEvent> {
-    let end = events.iter().position(|event| *event == TurnEvent::Ended);
-    events.truncate(end.map_or(0, |end| end + 1));
-    events
 }

@@ -3,8 +3,8 @@
 //! `CODEX_COMPANION_TEST_CODEX` names the `codex` to ask. Without it these tests say that they were left out, and pass;
 //! `cargo xtask test` sets it.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -61,9 +61,9 @@ const OTHER_NOTIFICATIONS: &[&str] = &[
     "windowsSandbox/setupCompleted",
 ];
 
-/// A folder of JSON Schemas as `codex app-server generate-json-schema --experimental` writes it.
+/// The JSON Schemas that `codex app-server generate-json-schema --experimental` writes, as text, by path without `.json`.
 struct Schemas {
-    folder: PathBuf,
+    files: BTreeMap<String, String>,
 }
 
 /// The schemas of the installed Codex; `None` if no Codex is named, which is told once a test.
@@ -95,7 +95,19 @@ fn schemas() -> Option<&'static Schemas> {
             }
         };
         assert!(status.success(), "codex app-server generate-json-schema: {status}");
-        Some(Schemas { folder })
+        let mut files = BTreeMap::new();
+        for below in ["", "v1", "v2"] {
+            for entry in std::fs::read_dir(folder.join(below)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "json") {
+                    let name = path.strip_prefix(&folder).unwrap().with_extension("");
+                    let name = name.to_str().unwrap().replace('\\', "/");
+                    files.insert(name, std::fs::read_to_string(&path).unwrap());
+                }
+            }
+        }
+        std::fs::remove_dir_all(&scratch).unwrap();
+        Some(Schemas { files })
     });
     if schemas.is_none() {
         eprintln!(
@@ -106,13 +118,10 @@ fn schemas() -> Option<&'static Schemas> {
 }
 
 impl Schemas {
-    /// A file of the folder, by its path without `.json`.
     fn file(&self, name: &str) -> Value {
-        let text =
-            std::fs::read_to_string(self.folder.join(format!("{name}.json"))).unwrap_or_else(|error| {
-                panic!("the schema {name} of what we use is not there any more: {error}");
-            });
-        serde_json::from_str(&text).unwrap()
+        let text = self.files.get(name);
+        serde_json::from_str(text.unwrap_or_else(|| panic!("the schema {name} is not there any more")))
+            .unwrap()
     }
 
     /// The methods of `ClientRequest`, `ServerRequest` or `ServerNotification`.
