@@ -1,0 +1,41 @@
+//! Which notifications show that a turn is alive.
+
+use crate::protocol::{ServerNotification, ThreadId, TurnId};
+
+/// What a notification that only shows life is about.
+pub(super) enum Sign<'a> {
+    /// One turn.
+    Turn(&'a ThreadId, &'a TurnId),
+    /// Whatever runs on a thread.
+    Thread(&'a ThreadId),
+}
+
+/// The sign of life in a notification that has no other use; `None` if it is none. Retries, statuses and warnings are
+/// none: they come from the server, not from the turn's progress.
+pub(super) fn sign(notification: &ServerNotification) -> Option<Sign<'_>> {
+    use ServerNotification as N;
+    Some(match notification {
+        N::PlanDelta(p)
+        | N::CommandOutputDelta(p)
+        | N::FileChangeOutputDelta(p)
+        | N::ReasoningSummaryDelta(p)
+        | N::ReasoningTextDelta(p) => Sign::Turn(&p.thread_id, &p.turn_id),
+        N::ReasoningSummaryPartAdded(p) | N::TerminalInteraction(p) => Sign::Turn(&p.thread_id, &p.turn_id),
+        N::FileChangePatchUpdated(p) => Sign::Turn(&p.thread_id, &p.turn_id),
+        N::McpToolCallProgress(p) => Sign::Turn(&p.thread_id, &p.turn_id),
+        N::TurnDiffUpdated(p) => Sign::Turn(&p.thread_id, &p.turn_id),
+        N::TurnPlanUpdated(p) => Sign::Turn(&p.thread_id, &p.turn_id),
+        N::AuthRecoveryStarted(p) | N::AuthRecoveryCompleted(p) => Sign::Turn(&p.thread_id, &p.turn_id),
+        N::HookStarted(p) | N::HookCompleted(p) => match &p.turn_id {
+            Some(turn_id) => Sign::Turn(&p.thread_id, turn_id),
+            None => Sign::Thread(&p.thread_id),
+        },
+        N::ServerRequestResolved(p) => Sign::Thread(&p.thread_id),
+        N::Other { method, thread_id: Some(thread), .. }
+            if method.starts_with("item/") || method.starts_with("turn/") =>
+        {
+            Sign::Thread(thread)
+        }
+        _ => return None,
+    })
+}

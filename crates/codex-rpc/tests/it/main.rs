@@ -1,0 +1,13 @@
+//! Integration tests of `codex-rpc`: one binary, one module a theme.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests are tests, and say what they left out"
+)]
+
+mod protocol_contract;
+mod protocol_recorded;
+mod turn_property;
+mod turn_replay;
+mod turn_rows;
