@@ -6,8 +6,13 @@
     reason = "helpers of tests are tests, and say what they left out"
 )]
 
+mod child;
+mod client;
+mod peer;
 mod protocol_contract;
 mod protocol_recorded;
 mod turn_property;
 mod turn_replay;
 mod turn_rows;
+mod wire_frame;
+mod wire_message;

@@ -1,0 +1,266 @@
+//! Where a connection's notifications meet the turns that wait for them.
+//!
+//! The hub is the [`Handler`] of the client's peer. It parses each notification once and feeds it to the machine of every
+//! running turn, inside the peer's task, so that a turn's outcome never depends on whether somebody reads its events:
+//! those go to a bounded queue, and when that is full they are dropped and counted.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
+
+use super::Observer;
+use crate::frame::Noise;
+use crate::message::RpcError;
+use crate::peer::{CloseReason, Handler, Notification, ServerCall};
+use crate::policy::{Answer, Policy};
+use crate::protocol::{ServerNotification, ServerRequest, ThreadId};
+use crate::turn::{TurnEvent, TurnMachine, TurnOutcome};
+
+/// The running turns of a connection, shared by its hub and its handles.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Turns {
+    slots: Arc<Mutex<Slots>>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    next: u64,
+    running: HashMap<u64, Slot>,
+    closed: Option<CloseReason>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    machine: TurnMachine,
+    events: mpsc::Sender<TurnEvent>,
+    outcome: watch::Sender<Option<Arc<TurnOutcome>>>,
+    /// When the turn last gave a sign of life, and how many it had given by then.
+    last_sign: (Instant, u64),
+    /// Set while somebody sees the turn out: its outcome is published when they let go.
+    held: bool,
+    /// Told after every change.
+    changed: Arc<Notify>,
+}
+
+impl Slot {
+    fn show(&mut self, events: Vec<TurnEvent>) {
+        for event in events {
+            // Full: nobody reads. The outcome does not depend on it.
+            let _ = self.events.try_send(event);
+        }
+        let signs = self.machine.signs_of_life();
+        if signs != self.last_sign.1 {
+            self.last_sign = (Instant::now(), signs);
+        }
+    }
+}
+
+/// What a turn's handle and its watchdog hold on to.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) key: u64,
+    pub(super) events: mpsc::Receiver<TurnEvent>,
+    pub(super) outcome: watch::Receiver<Option<Arc<TurnOutcome>>>,
+}
+
+/// How many events wait for a reader before new ones are dropped.
+const EVENT_QUEUE: usize = 1024;
+
+impl Turns {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a place for a turn before it is asked for, so that early notifications find it. `None` when the thread has
+    /// one already, or the connection is closed.
+    pub(super) fn seat(&self, machine: TurnMachine) -> Result<Seat, SeatError> {
+        let mut slots = self.lock();
+        if let Some(reason) = &slots.closed {
+            return Err(SeatError::Closed(reason.clone()));
+        }
+        if slots.running.values().any(|slot| slot.machine.thread_id() == machine.thread_id()) {
+            return Err(SeatError::Busy(machine.thread_id().clone()));
+        }
+        let (events_tx, events) = mpsc::channel(EVENT_QUEUE);
+        let (outcome_tx, outcome) = watch::channel(None);
+        let key = slots.next;
+        slots.next += 1;
+        let slot = Slot {
+            last_sign: (Instant::now(), machine.signs_of_life()),
+            machine,
+            events: events_tx,
+            outcome: outcome_tx,
+            held: false,
+            changed: Arc::new(Notify::new()),
+        };
+        slots.running.insert(key, slot);
+        Ok(Seat { key, events, outcome })
+    }
+
+    /// Gives a place back without an outcome: the turn was never begun.
+    pub(super) fn leave(&self, key: u64) {
+        self.lock().running.remove(&key);
+    }
+
+    /// Applies `change` to a running turn, shows its events and publishes what comes of it.
+    pub(super) fn change(&self, key: u64, change: impl FnOnce(&mut TurnMachine) -> Vec<TurnEvent>) {
+        self.change_and(key, |_| {}, change);
+    }
+
+    /// As [`Self::change`], and the outcome is kept back until [`Self::release`].
+    pub(super) fn hold(&self, key: u64, change: impl FnOnce(&mut TurnMachine) -> Vec<TurnEvent>) {
+        self.change_and(key, |slot| slot.held = true, change);
+    }
+
+    /// As [`Self::change`], and an outcome that was kept back is published.
+    pub(super) fn release(&self, key: u64, change: impl FnOnce(&mut TurnMachine) -> Vec<TurnEvent>) {
+        self.change_and(key, |slot| slot.held = false, change);
+    }
+
+    fn change_and(
+        &self,
+        key: u64,
+        mark: impl FnOnce(&mut Slot),
+        change: impl FnOnce(&mut TurnMachine) -> Vec<TurnEvent>,
+    ) {
+        let mut slots = self.lock();
+        if let Some(slot) = slots.running.get_mut(&key) {
+            mark(slot);
+            let events = change(&mut slot.machine);
+            slot.show(events);
+            slots.publish(key);
+        }
+    }
+
+    /// What a running turn's machine says of it. `None` when it has ended.
+    pub(super) fn look<T>(&self, key: u64, look: impl FnOnce(&TurnMachine) -> T) -> Option<T> {
+        self.lock().running.get(&key).map(|slot| look(&slot.machine))
+    }
+
+    /// How long ago the turn last gave a sign of life. `None` when it has ended.
+    pub(super) fn silence(&self, key: u64) -> Option<Duration> {
+        self.lock().running.get(&key).map(|slot| slot.last_sign.0.elapsed())
+    }
+
+    /// Waits until the turn has an outcome and nothing of it runs on the server any more. Cancel safe.
+    pub(super) async fn quiet(&self, key: u64) {
+        loop {
+            let changed = {
+                let slots = self.lock();
+                let Some(slot) = slots.running.get(&key) else { return };
+                if slot.machine.outcome().is_some() && slot.machine.open_turns().is_empty() {
+                    return;
+                }
+                Arc::clone(&slot.changed).notified_owned()
+            };
+            changed.await;
+        }
+    }
+
+    /// How many turns run.
+    pub(super) fn len(&self) -> usize {
+        self.lock().running.len()
+    }
+
+    fn notification(&self, notification: &ServerNotification) {
+        let mut slots = self.lock();
+        let keys: Vec<u64> = slots.running.keys().copied().collect();
+        for key in keys {
+            let Some(slot) = slots.running.get_mut(&key) else { continue };
+            let events = slot.machine.notification(notification);
+            slot.show(events);
+            slots.publish(key);
+        }
+    }
+
+    fn close(&self, reason: &CloseReason) {
+        let mut slots = self.lock();
+        slots.closed = Some(reason.clone());
+        let keys: Vec<u64> = slots.running.keys().copied().collect();
+        for key in keys {
+            if let Some(slot) = slots.running.get_mut(&key) {
+                let events = slot.machine.stream_ended(&reason.to_string());
+                slot.show(events);
+            }
+            slots.publish(key);
+        }
+    }
+}
+
+impl Slots {
+    fn publish(&mut self, key: u64) {
+        let Some(slot) = self.running.get(&key) else { return };
+        slot.changed.notify_waiters();
+        if !slot.held
+            && slot.machine.outcome().is_some()
+            && let Some(slot) = self.running.remove(&key)
+            && let Some(outcome) = slot.machine.into_outcome()
+        {
+            slot.outcome.send_replace(Some(Arc::new(outcome)));
+        }
+    }
+}
+
+/// Why a turn got no place.
+#[derive(Debug)]
+pub(super) enum SeatError {
+    Busy(ThreadId),
+    Closed(CloseReason),
+}
+
+/// The handler of a client's peer.
+pub(super) struct Hub {
+    pub(super) turns: Turns,
+    pub(super) policy: Arc<dyn Policy>,
+    pub(super) policy_deadline: Duration,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+impl Handler for Hub {
+    fn notification(&mut self, notification: Notification) {
+        match ServerNotification::parse(&notification.method, notification.params.as_deref()) {
+            Ok(parsed) => {
+                self.observer.notification(&parsed);
+                self.turns.notification(&parsed);
+            }
+            Err(error) => self.observer.stray(&error.to_string()),
+        }
+    }
+
+    fn request(&mut self, call: ServerCall) {
+        let request = match ServerRequest::parse(&call.method, call.params.as_deref()) {
+            Ok(request) => request,
+            Err(error) => {
+                self.observer.stray(&error.to_string());
+                return call.responder.error(&RpcError::new(RpcError::INVALID_PARAMS, error.to_string()));
+            }
+        };
+        let (policy, observer, deadline) =
+            (Arc::clone(&self.policy), Arc::clone(&self.observer), self.policy_deadline);
+        // As many of these run as the peer lets requests be open.
+        tokio::spawn(async move {
+            let answer = tokio::time::timeout(deadline, policy.answer(&request)).await;
+            let answer = answer.unwrap_or_else(|_| crate::policy::decline(&request));
+            observer.answered(&request, &answer);
+            match answer {
+                Answer::Result(result) => call.responder.result(&result),
+                Answer::Error(error) => call.responder.error(&error),
+            }
+        });
+    }
+
+    fn noise(&mut self, noise: &Noise) {
+        self.observer.noise(noise);
+    }
+
+    fn stray(&mut self, what: &str) {
+        self.observer.stray(what);
+    }
+
+    fn closed(&mut self, reason: &CloseReason) {
+        self.turns.close(reason);
+    }
+}
