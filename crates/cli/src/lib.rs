@@ -16,6 +16,8 @@
 //! - [`exit`]: exit codes and the one error type
 
 pub mod args;
+pub mod commands;
+pub mod engine;
 pub mod environment;
 pub mod exit;
 pub mod progress;

@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use codex_companion::args::{self, Command, Parsed};
+use codex_companion::args::{self, Parsed};
 use codex_companion::environment::Environment;
-use codex_companion::exit::{Exit, Failure, Kind};
+use codex_companion::exit::{Exit, Failure};
 use codex_companion::stdio::Output;
-use codex_companion::{VERSION, render, stdio};
+use codex_companion::{VERSION, commands, render, stdio};
 
 fn main() -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
@@ -18,6 +18,10 @@ fn main() -> ExitCode {
             Ok(()) => Exit::Done.into(),
             Err(failure) => failure.exit().into(),
         };
+    }
+    // What `demo` starts where there is no Codex; a stand-in for `codex app-server`, so it is called the same.
+    if matches!(&argv[..], [_, command] if command == "app-server") {
+        return commands::serve_demo();
     }
     let environment = Environment::from_process();
     match run(&argv, &environment) {
@@ -41,12 +45,15 @@ fn run(argv: &[OsString], environment: &Environment) -> Result<Exit, Failure> {
         Parsed::Print(text) => return output.write(&text).map(|()| Exit::Done),
         Parsed::ReadArguments => unreachable!("the arguments have been read"),
     };
-    match &cli.command {
-        Command::Completions(command) => output.write_bytes(&args::completions(command.shell))?,
-        Command::Man(command) => output.write_bytes(&args::man_page(command.command.as_deref())?)?,
-        _ => return Err(Failure::new(Kind::Internal, "this command is not wired up")),
+    let answer = commands::run(*cli, environment)?;
+    output.write(&answer.stdout)?;
+    if let Some(failure) = &answer.failure {
+        // The document of `--json` holds it already.
+        if !args::asks_for_json(argv) {
+            tell(failure, false, environment);
+        }
     }
-    Ok(Exit::Done)
+    Ok(answer.exit)
 }
 
 /// Tells a failure once: as a document on standard output, or in words on standard error.

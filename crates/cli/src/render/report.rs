@@ -53,6 +53,9 @@ pub struct ReviewReport {
     pub reasoning_summary: Vec<String>,
     /// What the reviewer was given to look at.
     pub context: Option<Context>,
+    /// Why there is no result, when the turn was begun and came to nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
     /// What had to be mended in the answer; shown to people only.
     #[serde(skip)]
     pub notes: Vec<String>,
@@ -77,6 +80,7 @@ impl ReviewReport {
             parse_error: None,
             reasoning_summary: Vec::new(),
             context: None,
+            error: None,
             notes: Vec::new(),
             resume: None,
         }
@@ -149,6 +153,9 @@ pub struct TaskReport {
     pub touched_files: Vec<String>,
     /// Sections of the model's reasoning, as far as Codex shows it.
     pub reasoning_summary: Vec<String>,
+    /// Why the turn did not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
     /// A command that continues the thread, when there is one that will work; shown to people only.
     #[serde(skip)]
     pub resume: Option<String>,

@@ -1,3 +1,10 @@
 //! The program as a process: what only shows from outside.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod bad_input;
 mod process;
+mod prompts;
+mod real;
+mod scripted;
+mod support;

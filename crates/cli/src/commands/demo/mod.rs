@@ -1,0 +1,122 @@
+//! `demo`: the whole flow on a throw-away repository, with a scripted model. No account, no network.
+//!
+//! With a `codex` in PATH that one runs, and talks to a scripted model endpoint on loopback in a private `CODEX_HOME`.
+//! Without one this program plays the app-server as well: it starts itself as `codex-companion app-server` ([`serve`]).
+//! Everything else is what `review` does: the same target, process, protocol, progress and report.
+
+mod repository;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use codex_rpc::scripted::app_server::{Script, Step, Turn, serve_stdio};
+use codex_rpc::scripted::home::CodexHome;
+use codex_rpc::scripted::model::{Finding, ModelEndpoint, Reply, Scenario};
+use serde_json::json;
+
+use self::repository::{BUGGY_FILE, Repository};
+use super::{Answer, App, review};
+use crate::engine::{self, Codex};
+use crate::exit::{Failure, Kind};
+
+/// The model that the demo says it talks to: one that no catalogue has.
+const MODEL: &str = "scripted-model";
+
+pub(super) fn run(app: &App) -> Result<Answer, Failure> {
+    let repository = Repository::create(app.environment.path.as_deref())?;
+    let root = repository.path();
+    let named = app.global.codex.as_deref().or(app.environment.codex.as_deref());
+    let real = match (named, engine::locate_codex(named, app.environment.path.as_deref())) {
+        (_, Ok(program)) => Some(program),
+        (Some(_), Err(failure)) => return Err(failure),
+        (None, Err(_)) => None,
+    };
+    // Both must live until the review is done.
+    let endpoint;
+    let home;
+    let (codex, who) = match real {
+        Some(program) => {
+            endpoint = ModelEndpoint::start(scenario(root)).map_err(cannot("start the scripted model"))?;
+            home = CodexHome::new(endpoint.base_url()).map_err(cannot("make a private CODEX_HOME"))?;
+            let env = home.env().map(|(name, value)| (OsString::from(name), value.as_os_str().to_owned()));
+            let who = format!("your {} against a scripted model on this machine", program.display());
+            (Codex { env: env.to_vec(), ..codex(program, root) }, who)
+        }
+        None => {
+            let program = std::env::current_exe().map_err(cannot("find this program"))?;
+            (
+                codex(program, root),
+                "no `codex` in PATH, so its app-server is scripted as well as the model".to_owned(),
+            )
+        }
+    };
+    app.note("this is a demo: the model is SCRIPTED, its review was written beforehand");
+    app.note(&format!("it runs {who}; no account, no network"));
+    app.note(&format!("a throw-away repository with a bug in its uncommitted change: {}", root.display()));
+    let answer = review::of(app, root, &codex)?;
+    let mut stdout = repository.story();
+    stdout.push_str("$ codex-companion review\n\n");
+    stdout.push_str(&answer.stdout);
+    stdout.push_str(
+        "\nThe model was scripted; everything else was the real flow. In a repository of yours, with Codex signed in:\n\
+        \n  codex-companion setup\n  codex-companion review\n",
+    );
+    repository.remove()?;
+    Ok(Answer { stdout, ..answer })
+}
+
+fn codex(program: PathBuf, root: &Path) -> Codex {
+    Codex {
+        program,
+        overrides: Vec::new(),
+        env: Vec::new(),
+        cwd: root.to_path_buf(),
+        handshake: crate::settings::Timeouts::default().handshake,
+    }
+}
+
+/// What the scripted model does: looks at the change, then finds the bug in it.
+fn scenario(root: &Path) -> Scenario {
+    Scenario::in_turn([
+        Reply::new()
+            .reason("The change rewrites the loop over the items; its bounds need a look.")
+            .run("git diff"),
+        Reply::review(repository::EXPLANATION, &[finding(root)]),
+    ])
+}
+
+fn finding(root: &Path) -> Finding {
+    Finding::new(repository::TITLE, repository::BODY, root.join(BUGGY_FILE), repository::LINES)
+}
+
+/// Plays the app-server on standard input and output.
+#[must_use]
+pub fn serve() -> ExitCode {
+    let root = std::env::current_dir().unwrap_or_default();
+    let review = json!({
+        "findings": [{
+            "title": repository::TITLE,
+            "body": repository::BODY,
+            "confidence_score": 0.9,
+            "priority": 1,
+            "code_location": {
+                "absolute_file_path": root.join(BUGGY_FILE),
+                "line_range": {"start": repository::LINES.start(), "end": repository::LINES.end()},
+            },
+        }],
+        "overall_correctness": "patch is incorrect",
+        "overall_explanation": repository::EXPLANATION,
+        "overall_confidence_score": 0.9,
+    });
+    let turn = Turn::new([Step::command("git diff", repository::DIFF), Step::say(review.to_string())]);
+    let models = vec![codex_rpc::scripted::app_server::model(MODEL, &["medium"], true)];
+    match serve_stdio(Script::new().models(models).review(turn)) {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn cannot(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
+    move |error| Failure::new(Kind::Io, format!("cannot {what}")).caused_by(error)
+}

@@ -1,0 +1,143 @@
+//! The commands, one module each: take the flags, call a library, hand back what is to be written and the exit code.
+
+mod adversarial_review;
+mod demo;
+mod review;
+mod reviewing;
+mod setup;
+mod task;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use codex_rpc::client::TurnLimits;
+
+use crate::args::{Cli, Command, GlobalArgs, RunArgs};
+use crate::engine::{self, Codex, Progress, Stop};
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure, Kind};
+use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile};
+use crate::{args, progress};
+
+pub use demo::serve as serve_demo;
+
+/// What a command has to say: the document for standard output, and how the process ends.
+#[derive(Debug)]
+pub struct Answer {
+    /// For standard output.
+    pub stdout: String,
+    /// How the process ends.
+    pub exit: Exit,
+    /// What went wrong, when the document is the answer all the same; told on stderr in the forms for people.
+    pub failure: Option<Failure>,
+}
+
+impl Answer {
+    /// A document, and success.
+    fn done(stdout: String) -> Self {
+        Self { stdout, exit: Exit::Done, failure: None }
+    }
+}
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct App {
+    /// What the environment says.
+    pub environment: Environment,
+    /// Where the command works: an absolute path.
+    pub cwd: PathBuf,
+    /// The flags that every command takes.
+    pub global: GlobalArgs,
+}
+
+/// Runs what was parsed.
+///
+/// # Errors
+/// Whatever keeps the command from having an answer.
+pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
+    let cwd = match &cli.global.cwd {
+        Some(dir) => std::path::absolute(dir),
+        None => std::env::current_dir(),
+    };
+    let cwd =
+        cwd.map_err(|error| Failure::new(Kind::Io, "cannot tell the working directory").caused_by(error))?;
+    if !cwd.is_dir() {
+        return Err(Failure::usage(format!("there is no folder {}", cwd.display())));
+    }
+    let app = App { environment: environment.clone(), cwd, global: cli.global };
+    match cli.command {
+        Command::Setup(flags) => setup::run(&app, &flags),
+        Command::Review(flags) => review::run(&app, &flags),
+        Command::AdversarialReview(flags) => adversarial_review::run(&app, &flags),
+        Command::Task(flags) => task::run(&app, &flags),
+        Command::Demo(_) => demo::run(&app),
+        Command::Completions(flags) => {
+            let script = args::completions(flags.shell);
+            Ok(Answer::done(String::from_utf8_lossy(&script).into_owned()))
+        }
+        Command::Man(flags) => {
+            let page = args::man_page(flags.command.as_deref())?;
+            Ok(Answer::done(String::from_utf8_lossy(&page).into_owned()))
+        }
+        other => Err(Failure::new(Kind::NotInThisVersion, format!("{other:?} is not in this version yet"))),
+    }
+}
+
+impl App {
+    /// The settings that hold in a work tree.
+    fn settings(&self, root: Option<&Path>, run: Option<&RunArgs>) -> Result<Settings, Failure> {
+        let user = match self.environment.settings_file() {
+            Some(file) => SettingsFile::read(&file)?,
+            None => None,
+        };
+        let project = match root {
+            Some(root) => SettingsFile::read(&root.join(PROJECT_FILE))?,
+            None => None,
+        };
+        Settings::resolve(user.as_ref(), project.as_ref(), &self.environment, Flags::new(&self.global, run))
+    }
+
+    /// The codex program, as it is to be started in `root`.
+    fn codex(&self, settings: &Settings, root: &Path, run: &RunArgs) -> Result<Codex, Failure> {
+        let path: Option<&OsString> = self.environment.path.as_ref();
+        let program = engine::locate_codex(settings.codex.as_deref(), path.map(OsString::as_os_str))?;
+        Ok(Codex {
+            program,
+            overrides: run.config.clone(),
+            env: Vec::new(),
+            cwd: root.to_path_buf(),
+            handshake: settings.timeouts.handshake,
+        })
+    }
+
+    /// Where progress is shown.
+    fn progress(&self) -> Progress {
+        let width = progress::terminal_width();
+        let mode = progress::Mode::choose(self.global.quiet, width, self.environment.no_color);
+        engine::progress(mode)
+    }
+
+    /// A note on stderr, unless nothing is to be said there.
+    fn note(&self, text: &str) {
+        self.progress().note(text);
+    }
+}
+
+/// Runs asynchronous work on a runtime of its own, with the signals heard.
+fn block_on<T>(work: impl AsyncFnOnce(&mut Stop) -> Result<T, Failure>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::new(Kind::Internal, "cannot start the runtime").caused_by(error))?;
+    let result = runtime.block_on(async {
+        let mut stop = Stop::listen()?;
+        work(&mut stop).await
+    });
+    // A read of standard input that nobody ends must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// How long a turn may take.
+fn limits(settings: &Settings) -> TurnLimits {
+    TurnLimits { idle: settings.timeouts.idle, total: settings.timeouts.turn, ..TurnLimits::default() }
+}

@@ -1,0 +1,115 @@
+//! What the two reviews share: the target, and the report.
+
+use std::path::Path;
+
+use codex_review_target::{Error, ErrorKind, ResolveOptions, Scope as TargetScope, Target, resolve};
+
+use crate::args::{Scope, TargetArgs};
+use crate::engine::{self, Ran};
+use crate::exit::{Exit, Failure, Kind};
+use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
+use crate::review_output::Reading;
+
+use super::Answer;
+use crate::args::Format;
+
+/// Finds what is to be reviewed in the repository around a folder.
+pub(super) fn target(folder: &Path, flags: &TargetArgs) -> Result<Target, Failure> {
+    let mut options = ResolveOptions::new().scope(match flags.scope {
+        Scope::Auto => TargetScope::Auto,
+        Scope::WorkingTree => TargetScope::WorkingTree,
+        Scope::Branch => TargetScope::Branch,
+    });
+    if let Some(base) = &flags.base {
+        options = options.base(base);
+    }
+    if let Some(commit) = &flags.commit {
+        options = options.commit(commit);
+    }
+    resolve(folder, &options).map_err(from_target)
+}
+
+/// An error about the repository, as the user is told.
+pub(super) fn from_target(error: Error) -> Failure {
+    let kind = match error.kind() {
+        ErrorKind::NotARepository | ErrorKind::BareRepository => Kind::NotARepository,
+        ErrorKind::UnknownRevision => Kind::UnknownRevision,
+        ErrorKind::NoMergeBase => Kind::NoMergeBase,
+        ErrorKind::NothingToReview => Kind::NothingToReview,
+        ErrorKind::NoDefaultBranch => Kind::NoDefaultBranch,
+        ErrorKind::InvalidRequest => Kind::Usage,
+        ErrorKind::Cancelled => Kind::Interrupted,
+        _ => Kind::Repository,
+    };
+    let failure = Failure::new(kind, error.to_string());
+    let failure = match error.hint() {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    };
+    failure.caused_by(error)
+}
+
+/// A report of what was reviewed, with no result yet.
+pub(super) fn report(kind: ReviewKind, target: &Target) -> ReviewReport {
+    let target = render::Target {
+        mode: target.mode().to_owned(),
+        label: target.label(),
+        base_ref: target.base_ref().map(str::to_owned),
+        explicit: target.explicit(),
+    };
+    ReviewReport::new(kind, target)
+}
+
+/// Fills in what came of the turn, and writes the report.
+pub(super) fn answer(
+    mut report: ReviewReport,
+    ran: &Ran,
+    format: Format,
+    read: impl FnOnce(&str) -> Reading,
+) -> Answer {
+    let outcome = &ran.outcome;
+    let text = outcome.final_message.clone().unwrap_or_default();
+    report.thread_id = Some(ran.thread_id.clone());
+    report.source_thread_id = Some(ran.thread_id.clone());
+    report.codex.status = u8::from(!outcome.is_success());
+    report.codex.stderr.clone_from(&ran.stderr_tail);
+    report.codex.stdout.clone_from(&text);
+    report.codex.reasoning.clone_from(&outcome.reasoning);
+    report.reasoning_summary.clone_from(&outcome.reasoning);
+    report.raw_output = text;
+    let mut failure = engine::from_ran(ran);
+    // Only a turn that completed has a verdict.
+    if let Some(answer) = outcome.answer() {
+        let reading = read(answer);
+        if let Some(why) = &reading.parse_error {
+            failure = Some(
+                Failure::new(
+                    Kind::TurnFailed,
+                    format!("the answer is not the review that was asked for: {why}"),
+                )
+                .with_hint("what the model wrote is shown as it is; run it again, or with another model"),
+            );
+        }
+        report.result = reading.result;
+        report.parse_error = reading.parse_error;
+        report.notes = reading.notes;
+    }
+    report.error = failure.as_ref().map(ErrorReport::from);
+    // Without an answer there is nothing to show to people but the failure.
+    let show = outcome.is_success() || format == Format::Json;
+    Answer {
+        stdout: if show { render::review(&report, format) } else { String::new() },
+        exit: failure.as_ref().map_or(Exit::Done, Failure::exit),
+        failure,
+    }
+}
+
+/// The roots by which a model may name files: as we call the work tree, and as the file system does.
+pub(super) fn roots(root: &Path) -> Vec<String> {
+    let mut roots = vec![root.to_string_lossy().into_owned()];
+    if let Ok(real) = root.canonicalize() {
+        roots.push(real.to_string_lossy().into_owned());
+    }
+    roots.dedup();
+    roots
+}

@@ -1,0 +1,183 @@
+//! `setup`: is Codex there, signed in and usable, and what to do if not.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use codex_rpc::client::Client;
+use codex_rpc::policy::Decline;
+use codex_rpc::protocol::{Account, AccountReadParams, AccountReadResponse, ConfigReadParams};
+
+use super::{Answer, App, block_on};
+use crate::args::SetupArgs;
+use crate::engine::{self, Codex, Stop};
+use crate::exit::{Exit, Failure, Kind};
+use crate::render::{self, Auth, SessionRuntime, SetupReport, Tool};
+use crate::sanitize::one_line;
+
+/// The npm package of Codex.
+const PACKAGE: &str = "@openai/codex";
+
+pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
+    let settings = app.settings(None, None)?;
+    let mut report = SetupReport { session_runtime: runtime(), ..SetupReport::default() };
+    let path = app.environment.path.as_deref();
+    let npm = engine::in_path(OsStr::new("npm"), path);
+    report.npm = match &npm {
+        Some(npm) => Tool { available: true, detail: npm.display().to_string() },
+        None => Tool { available: false, detail: "npm is not in PATH".to_owned() },
+    };
+    let find = || engine::locate_codex(settings.codex.as_deref(), path);
+    let program = match find() {
+        Err(failure) if flags.install => {
+            install(app, npm.as_deref().map(OsString::from).ok_or(failure)?)?;
+            report.actions_taken.push(format!("installed {PACKAGE} with npm"));
+            find()
+        }
+        found => found,
+    };
+    match program {
+        Ok(program) => inspect(app, program, settings.timeouts.handshake, &mut report)?,
+        Err(failure) => {
+            report.codex = Tool { available: false, detail: failure.to_string() };
+            report.next_steps.extend(failure.hint().map(str::to_owned));
+        }
+    }
+    report.ready = report.codex.available && report.auth.logged_in;
+    let exit = if report.ready { Exit::Done } else { Exit::Unavailable };
+    Ok(Answer { stdout: render::setup(&report, flags.out.json), exit, failure: None })
+}
+
+fn runtime() -> SessionRuntime {
+    SessionRuntime {
+        mode: "direct".to_owned(),
+        label: "direct".to_owned(),
+        detail: "every command starts a Codex of its own and ends it".to_owned(),
+        endpoint: None,
+    }
+}
+
+/// Starts Codex once, and asks it what there is to know.
+fn inspect(
+    app: &App,
+    program: PathBuf,
+    handshake: std::time::Duration,
+    report: &mut SetupReport,
+) -> Result<(), Failure> {
+    let place = program.display().to_string();
+    let codex = Codex { program, overrides: Vec::new(), env: Vec::new(), cwd: app.cwd.clone(), handshake };
+    let asked = block_on(async |stop| ask(&codex, stop).await);
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(failure) if matches!(failure.kind(), Kind::Interrupted | Kind::Terminated) => {
+            return Err(failure);
+        }
+        Err(failure) => {
+            let mut detail = format!("{place}: {failure}");
+            for cause in failure.causes() {
+                detail.push_str("; ");
+                detail.push_str(&cause);
+            }
+            report.codex = Tool { available: false, detail };
+            report.next_steps.extend(failure.hint().map(str::to_owned));
+            return Ok(());
+        }
+    };
+    report.codex = Tool { available: true, detail: format!("{} ({place})", asked.version) };
+    report.auth = auth(&asked);
+    if !report.auth.logged_in {
+        report.next_steps.extend(engine::not_signed_in().hint().map(str::to_owned));
+    }
+    Ok(())
+}
+
+struct Asked {
+    version: String,
+    account: Result<AccountReadResponse, String>,
+    provider: Option<String>,
+}
+
+async fn ask(codex: &Codex, stop: &mut Stop) -> Result<Asked, Failure> {
+    let client = engine::connect(codex, Arc::new(Decline), stop).await?;
+    let asked = tokio::select! {
+        asked = questions(&client) => Ok(asked),
+        stopped = stop.wait() => Err(stopped.failure()),
+    };
+    client.shutdown().await;
+    asked
+}
+
+async fn questions(client: &Client) -> Asked {
+    let (account_params, config_params) = (AccountReadParams::new(), ConfigReadParams::new());
+    let (account, config) = tokio::join!(client.request(&account_params), client.request(&config_params));
+    let version = client.server().codex_version().unwrap_or("unknown version");
+    Asked {
+        version: format!("codex {}", one_line(version, 40)),
+        account: account.map_err(|error| engine::from_client(&error).to_string()),
+        provider: config.ok().and_then(|config| config.config.model_provider),
+    }
+}
+
+fn auth(asked: &Asked) -> Auth {
+    let provider = asked.provider.as_deref().map(|name| one_line(name, 80));
+    let account = match &asked.account {
+        Ok(account) => account,
+        Err(why) => {
+            return Auth {
+                provider,
+                detail: format!("Codex did not say who is signed in: {why}"),
+                source: "app-server".to_owned(),
+                ..Auth::default()
+            };
+        }
+    };
+    let (method, detail) = match &account.account {
+        Some(Account::ApiKey) => (Some("apikey"), "signed in with an API key".to_owned()),
+        Some(Account::Chatgpt { email, plan_type }) => {
+            let who =
+                email.as_deref().map(|email| format!(" as {}", one_line(email, 120))).unwrap_or_default();
+            let plan =
+                plan_type.as_deref().map(|plan| format!(" ({})", one_line(plan, 40))).unwrap_or_default();
+            (Some("chatgpt"), format!("signed in with ChatGPT{who}{plan}"))
+        }
+        Some(Account::AmazonBedrock) => (Some("bedrock"), "signed in with Amazon Bedrock".to_owned()),
+        Some(Account::Other(kind)) => (None, format!("signed in ({})", one_line(kind, 40))),
+        _ if !account.requires_openai_auth => {
+            let name = provider.as_deref().unwrap_or("in use");
+            (None, format!("the provider {name} needs no OpenAI account"))
+        }
+        _ => (None, "nobody is signed in".to_owned()),
+    };
+    Auth {
+        available: true,
+        logged_in: account.is_usable(),
+        auth_method: method.map(str::to_owned),
+        provider,
+        detail,
+        source: "app-server".to_owned(),
+        verified: None,
+        requires_openai_auth: Some(account.requires_openai_auth),
+    }
+}
+
+/// Installs Codex with npm. What npm says goes to stderr.
+fn install(app: &App, npm: OsString) -> Result<(), Failure> {
+    app.note(&format!("installing {PACKAGE} with npm"));
+    let mut command = std::process::Command::new(npm);
+    command
+        .args(["install", "--global", PACKAGE])
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(std::io::stderr()));
+    let hint = format!("run `npm install -g {PACKAGE}` by hand to see why");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => {
+            Err(Failure::new(Kind::CodexMissing, format!("npm could not install {PACKAGE} ({status})"))
+                .with_hint(hint))
+        }
+        Err(error) => {
+            Err(Failure::new(Kind::CodexMissing, "npm could not be started").with_hint(hint).caused_by(error))
+        }
+    }
+}
