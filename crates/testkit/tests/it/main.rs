@@ -1,0 +1,10 @@
+//! The testkit against the real Codex, against what the real Codex was recorded to do, and by itself.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod endpoint;
+mod program;
+mod real;
+mod same;
+mod shape;
+mod transcripts;
