@@ -47,6 +47,13 @@ pub(crate) fn open(start: &Path, scope: ConfigScope) -> Result<gix::ThreadSafeRe
     Ok(repository)
 }
 
+/// Opens the repository whose work tree is `folder`, and none above it; `None` when there is none, or it is not
+/// trusted.
+pub(crate) fn open_exactly(folder: &Path, scope: ConfigScope) -> Option<gix::ThreadSafeRepository> {
+    let repository = gix::ThreadSafeRepository::open_opts(folder, open_options(scope)).ok()?;
+    repository.work_dir().is_some().then_some(repository)
+}
+
 fn absolute(start: &Path) -> Result<PathBuf, Error> {
     let resolved = if cfg!(windows) { std::path::absolute(start) } else { start.canonicalize() };
     let resolved = resolved.map_err(|e| Error::io("enter", start, e))?;

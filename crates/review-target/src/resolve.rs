@@ -1,9 +1,11 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use gix::bstr::ByteSlice as _;
 
 use crate::repository::{self, ConfigScope};
 use crate::revision;
+use crate::status::Scan;
 use crate::{Cancel, CommitId, Error, ErrorKind, Target, TargetKind};
 
 /// Which kind of change a caller wants.
@@ -97,14 +99,23 @@ pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Err
     let (branch, head) = head(&repo)?;
     let root = repo.workdir().expect("open refuses repositories without a work tree").to_owned();
     let explicit = options.scope != Scope::Auto || options.base.is_some() || options.commit.is_some();
-    let mut target =
-        Target { repository: shared, root, branch, head, kind: TargetKind::WorkingTree, explicit };
+    let config = options.config;
+    let mut target = Target {
+        repository: shared,
+        root,
+        branch,
+        head,
+        kind: TargetKind::WorkingTree,
+        explicit,
+        config,
+        scan: None,
+    };
 
     target.kind = if let Some(commit) = &options.commit {
         single_commit(&repo, commit)?
     } else if options.base.is_some() || options.scope == Scope::Branch {
         against_base(&repo, &target, options.base.as_deref())?
-    } else if is_dirty(&repo)? {
+    } else if look_at_work_tree(&mut target, &repo, &options.cancel)? {
         TargetKind::WorkingTree
     } else if options.scope == Scope::WorkingTree {
         return Err(Error::new(ErrorKind::NothingToReview, "the work tree has no changes")
@@ -116,12 +127,12 @@ pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Err
     Ok(target)
 }
 
-fn is_dirty(repo: &gix::Repository) -> Result<bool, Error> {
-    let failed = |e| Error::git("compare the work tree with the index", e);
-    let status = repo.status(gix::progress::Discard).map_err(failed)?;
-    let mut changes =
-        status.untracked_files(gix::status::UntrackedFiles::Files).into_iter(None).map_err(failed)?;
-    Ok(changes.next().transpose().map_err(failed)?.is_some())
+/// Keeps what was seen when anything differs, so that it is not looked for again.
+fn look_at_work_tree(target: &mut Target, repo: &gix::Repository, cancel: &Cancel) -> Result<bool, Error> {
+    let scan = Scan::of(target, repo, cancel)?;
+    let dirty = scan.is_dirty(target, cancel)?;
+    target.scan = dirty.then(|| Arc::new(scan));
+    Ok(dirty)
 }
 
 fn head(repo: &gix::Repository) -> Result<(Option<String>, Option<CommitId>), Error> {

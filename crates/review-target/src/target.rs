@@ -1,7 +1,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::Error;
+use crate::status::Scan;
+use crate::{Cancel, ConfigScope, Error};
 
 /// The id of a commit: SHA-1 or SHA-256, as the repository has them. `Display` writes it in full.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,8 +64,9 @@ pub enum TargetKind {
 
 /// What [`resolve`](crate::resolve()) found: a repository and the change in it to look at.
 ///
-/// The commits are pinned: moving a branch afterwards does not move the target. The work tree is not: each call
-/// reads it as it is then.
+/// A target is of its moment. Its commits are pinned: moving a branch afterwards does not move them. Which files of
+/// the work tree differ is what `resolve` saw; their content is read when it is asked for. Resolve again to look
+/// again.
 #[derive(Clone)]
 pub struct Target {
     pub(crate) repository: gix::ThreadSafeRepository,
@@ -72,6 +75,9 @@ pub struct Target {
     pub(crate) head: Option<CommitId>,
     pub(crate) kind: TargetKind,
     pub(crate) explicit: bool,
+    pub(crate) config: ConfigScope,
+    /// What `resolve` saw of the work tree, when it had to look.
+    pub(crate) scan: Option<Arc<Scan>>,
 }
 
 impl Target {
@@ -172,6 +178,13 @@ impl serde::Serialize for Target {
 }
 
 impl Target {
+    pub(crate) fn scan(&self, repo: &gix::Repository, cancel: &Cancel) -> Result<Arc<Scan>, Error> {
+        match &self.scan {
+            Some(scan) => Ok(Arc::clone(scan)),
+            None => Scan::of(self, repo, cancel).map(Arc::new),
+        }
+    }
+
     pub(crate) fn tree_of(repo: &gix::Repository, commit: CommitId) -> Result<gix::ObjectId, Error> {
         let tree = repo.find_commit(commit.0).and_then(|commit| commit.tree_id().map(gix::Id::detach));
         tree.map_err(|e| Error::git(format_args!("read commit {}", commit.short()), e))

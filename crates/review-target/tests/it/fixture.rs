@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use codex_review_target::{ConfigScope, Error, ResolveOptions, Scope, Target, resolve};
+use codex_review_target::{
+    Area, Budget, Cancel, ConfigScope, Error, Measure, ResolveOptions, Scope, Target, measure, resolve,
+};
 use tempfile::TempDir;
 
 pub struct Fixture {
@@ -93,6 +95,15 @@ impl Fixture {
 }
 
 pub fn git_at(folder: &Path, arguments: &[impl AsRef<OsStr>], input: &[u8]) -> Output {
+    git_with(folder, arguments, input, &[])
+}
+
+pub fn git_with(
+    folder: &Path,
+    arguments: &[impl AsRef<OsStr>],
+    input: &[u8],
+    variables: &[(&str, &OsStr)],
+) -> Output {
     use std::io::Write as _;
     let mut child = Command::new("git")
         .args(["-c", "protocol.file.allow=always", "-c", "commit.gpgSign=false"])
@@ -110,6 +121,7 @@ pub fn git_at(folder: &Path, arguments: &[impl AsRef<OsStr>], input: &[u8]) -> O
         .env("GIT_COMMITTER_EMAIL", "ada@example.com")
         .env("GIT_COMMITTER_DATE", "2024-01-02T03:04:05Z")
         .env("GIT_TERMINAL_PROMPT", "0")
+        .envs(variables.iter().copied())
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
@@ -121,4 +133,124 @@ pub fn git_at(folder: &Path, arguments: &[impl AsRef<OsStr>], input: &[u8]) -> O
     let output = child.wait_with_output().unwrap();
     drop(writer.join().unwrap());
     output
+}
+
+/// Lines added and removed by path, as git counts them; `None` for binary files.
+pub type Numstat = std::collections::BTreeMap<Vec<u8>, Option<(u64, u64)>>;
+
+pub fn numstat_at(folder: &Path, arguments: &[&str]) -> Numstat {
+    let mut all = vec!["diff", "--no-renames", "--numstat", "-z", "--no-ext-diff", "--no-textconv"];
+    all.extend(arguments);
+    let output = git_at(folder, &all, b"");
+    assert!(output.status.success(), "git failed: {}", String::from_utf8_lossy(&output.stderr));
+    let mut found = Numstat::new();
+    for line in output.stdout.split(|b| *b == 0).filter(|line| !line.is_empty()) {
+        let mut parts = line.splitn(3, |b| *b == b'\t');
+        let mut number = || std::str::from_utf8(parts.next().unwrap()).unwrap().parse::<u64>().ok();
+        let (added, removed) = (number(), number());
+        let path = parts.next().unwrap().to_vec();
+        let count = added.zip(removed);
+        // A file in conflict has a line of zeros before its own.
+        let entry = found.entry(path).or_insert(Some((0, 0)));
+        *entry = entry.zip(count).map(|(a, b)| (a.0 + b.0, a.1 + b.1));
+    }
+    found
+}
+
+pub fn untracked_at(folder: &Path) -> Vec<Vec<u8>> {
+    let output = git_at(folder, &["ls-files", "--others", "--exclude-standard", "-z"], b"");
+    assert!(output.status.success(), "git failed: {}", String::from_utf8_lossy(&output.stderr));
+    let paths = output.stdout.split(|b| *b == 0).filter(|path| !path.is_empty());
+    let mut paths: Vec<Vec<u8>> = paths.map(<[u8]>::to_vec).collect();
+    paths.sort();
+    paths
+}
+
+/// What a measure without a budget says of one area, in git's terms.
+pub fn ours(measure: &Measure, area: Area) -> Numstat {
+    let files = measure.files.iter().filter(|file| file.area == area);
+    files.map(|file| (file.path.as_bytes().to_vec(), file.insertions.zip(file.deletions))).collect()
+}
+
+/// Whether git and the crate see the same files and lines in the work tree.
+#[track_caller]
+pub fn assert_as_git_says(folder: &Path) -> Option<Measure> {
+    let staged = numstat_at(folder, &["--cached"]);
+    let unstaged = numstat_at(folder, &[]);
+    let untracked = untracked_at(folder);
+    let options = ResolveOptions::new().scope(Scope::WorkingTree).config(ConfigScope::Repository);
+    let target = match resolve(folder, &options) {
+        Ok(target) => target,
+        Err(error) => {
+            assert_eq!(error.kind(), codex_review_target::ErrorKind::NothingToReview, "{error:?}");
+            let nothing = (Numstat::new(), Numstat::new(), Vec::new());
+            assert_eq!(nothing, (staged, unstaged, untracked), "nothing is reported");
+            return None;
+        }
+    };
+    let measure = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    assert_eq!(printable(&ours(&measure, Area::Staged)), printable(&staged), "staged");
+    assert_eq!(printable(&ours(&measure, Area::Unstaged)), printable(&unstaged), "unstaged");
+    let paths: Vec<Vec<u8>> = ours(&measure, Area::Untracked).into_keys().collect();
+    assert_eq!(paths, untracked, "untracked");
+    Some(measure)
+}
+
+fn printable(numstat: &Numstat) -> Vec<String> {
+    numstat.iter().map(|(path, lines)| format!("{} {lines:?}", String::from_utf8_lossy(path))).collect()
+}
+
+/// The content of the fenced block under the heading `## name`, if the context has one.
+pub fn section<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let heading = format!("\n## {name}\n\n");
+    let start = text.find(&heading)? + heading.len();
+    fenced(&text[start..])
+}
+
+/// The content of the first fenced block of `text`.
+pub fn fenced(text: &str) -> Option<&str> {
+    let start = if text.starts_with("```") { 0 } else { text.find("\n```")? + 1 };
+    let text = &text[start..];
+    let fence: String = text.chars().take_while(|c| *c == '`').collect();
+    assert!(fence.len() >= 3, "no fence: {text:.80}");
+    let content = &text[text.find('\n')? + 1..];
+    if content.starts_with(&fence) {
+        return Some("");
+    }
+    Some(&content[..content.find(&format!("\n{fence}\n"))? + 1])
+}
+
+/// What `git diff` writes, in the form that the crate's patches have.
+pub fn diff_at(folder: &Path, arguments: &[&str]) -> String {
+    let mut all =
+        vec!["-c", "core.quotePath=false", "diff", "--no-renames", "--no-ext-diff", "--no-textconv"];
+    all.extend(["--abbrev=7", "--diff-algorithm=default", "--no-color", "--submodule=short"]);
+    all.extend(arguments);
+    let output = git_at(folder, &all, b"");
+    assert!(output.status.success(), "git failed: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Applies `patch` to a copy of the tree or index `from` and gives the tree that comes out.
+#[track_caller]
+pub fn apply(folder: &Path, from: Option<&str>, patch: &str) -> String {
+    let scratch = TempDir::new().unwrap();
+    let index = scratch.path().join("index");
+    match from {
+        Some(tree) => {
+            let variables = [("GIT_INDEX_FILE", index.as_os_str())];
+            let read = git_with(folder, &["read-tree", tree], b"", &variables);
+            assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        }
+        None => drop(fs::copy(folder.join(".git/index"), &index).unwrap()),
+    }
+    let variables = [("GIT_INDEX_FILE", index.as_os_str())];
+    for arguments in [&["apply", "--check", "--cached"][..], &["apply", "--cached", "--whitespace=nowarn"]] {
+        let applied = git_with(folder, arguments, patch.as_bytes(), &variables);
+        let said = String::from_utf8_lossy(&applied.stderr).into_owned();
+        assert!(applied.status.success(), "git does not accept the patch: {said}\n{patch}");
+    }
+    let tree = git_with(folder, &["write-tree"], b"", &variables);
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    String::from_utf8(tree.stdout).unwrap().trim().to_owned()
 }

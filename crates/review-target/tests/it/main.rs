@@ -2,5 +2,12 @@
 
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "a test binary: no API, and a panic is a failure")]
 
+mod collect;
+mod fingerprint;
 mod fixture;
+mod measure;
+#[cfg(unix)]
+mod odd;
+#[cfg(unix)]
+mod property;
 mod resolve;

@@ -1,0 +1,409 @@
+use std::collections::{BTreeSet, HashMap};
+
+use crate::change::{FileChange, Form, look};
+use crate::content::Reader;
+use crate::fence;
+use crate::manifest::{Inclusion, Manifest, ManifestEntry};
+use crate::measure::{Budget, Measure, measure_scan, tally};
+use crate::render::{self, Document};
+use crate::status::{Area, ChangeKind, Item, New, Scan};
+use crate::{Cancel, Error, FilePath, Target};
+
+/// Versions of files larger than this, in bytes, are never held in memory for a patch.
+const PATCHED_BYTES: u64 = 16 << 20;
+
+/// How much a context may hold.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CollectOptions {
+    /// Up to so many files the patches themselves are in the context. Default: 2.
+    pub inline_files: usize,
+    /// Up to so many bytes of patches and untracked files together. Default: 256 KiB.
+    pub inline_bytes: u64,
+    /// The size in bytes up to which an untracked file is shown. Default: 24 KiB.
+    pub untracked_file_bytes: u64,
+    /// The size of all untracked files that are shown. Default: 256 KiB.
+    pub untracked_bytes: u64,
+    /// The size of the whole text in characters. Default: 900,000; at least 50,000.
+    pub max_chars: usize,
+    /// What counting may cost when the patches are not in the context.
+    pub budget: Budget,
+}
+
+impl Default for CollectOptions {
+    fn default() -> Self {
+        Self {
+            inline_files: 2,
+            inline_bytes: 256 << 10,
+            untracked_file_bytes: 24 << 10,
+            untracked_bytes: 256 << 10,
+            max_chars: 900_000,
+            budget: Budget::default(),
+        }
+    }
+}
+
+impl CollectOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets up to how many files and bytes patches are shown; 2 files and 256 KiB by default.
+    #[must_use]
+    pub fn inline(mut self, files: usize, bytes: u64) -> Self {
+        self.inline_files = files;
+        self.inline_bytes = bytes;
+        self
+    }
+
+    /// Sets how many bytes of each and of all untracked files are shown; 24 KiB and 256 KiB by default.
+    #[must_use]
+    pub fn untracked(mut self, each: u64, together: u64) -> Self {
+        self.untracked_file_bytes = each;
+        self.untracked_bytes = together;
+        self
+    }
+
+    /// Sets how many characters the text has at most; 900,000 by default, at least 50,000.
+    #[must_use]
+    pub fn max_chars(mut self, chars: usize) -> Self {
+        self.max_chars = chars;
+        self
+    }
+
+    /// Sets what counting may cost; see [`Budget`] for the default.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+}
+
+/// Whether the reader gets the change or is told how to look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+pub enum InputMode {
+    /// The patches are in the text.
+    InlineDiff,
+    /// The text has an overview, and the commands that show the rest.
+    SelfCollect,
+}
+
+impl InputMode {
+    /// `inline-diff` or `self-collect`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InlineDiff => "inline-diff",
+            Self::SelfCollect => "self-collect",
+        }
+    }
+}
+
+/// What to send to whoever reviews.
+///
+/// With the feature `serde` it is written as `{repoRoot, branch, summary, inputMode, fileCount, diffBytes, atLeast,
+/// manifest}`, without the text.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[non_exhaustive]
+pub struct Context {
+    /// The top of the work tree; bytes that are not UTF-8 are replaced.
+    pub repo_root: String,
+    /// The branch that is checked out; `None` when `HEAD` is detached.
+    pub branch: Option<String>,
+    /// The change in one line, as [`Measure::summary`] writes it.
+    pub summary: String,
+    /// Whether the text has the patches.
+    pub input_mode: InputMode,
+    /// Different paths that changed.
+    pub file_count: u64,
+    /// Bytes of patches and of untracked files.
+    pub diff_bytes: u64,
+    /// Whether the change may be larger than the numbers say.
+    pub at_least: bool,
+    /// Every file, and how much of it is in the text.
+    pub manifest: Manifest,
+    /// The text itself, in the format that `docs/review-context-format.md` specifies.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub text: String,
+    /// The measure that the numbers are from.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub measure: Measure,
+}
+
+/// Gathers what to send: the patches when the change is small, else an overview and how to look at the rest, and the
+/// content of small untracked text files in both cases.
+///
+/// Only regular files inside the work tree are read. Links are described, never followed; ignored files are never
+/// read; what is left out is in the manifest with the reason.
+///
+/// # Errors
+/// As for [`measure`](crate::measure()).
+pub fn collect(target: &Target, options: &CollectOptions, cancel: &Cancel) -> Result<Context, Error> {
+    cancel.check()?;
+    let repo = target.repository.to_thread_local();
+    let scan = target.scan(&repo, cancel)?;
+    let mut reader = Reader::new(target, scan.index.as_ref(), cancel)?;
+    let paths: BTreeSet<_> = scan.items.iter().map(|item| &item.path).collect();
+    let inline = if paths.len() <= options.inline_files {
+        Inline::gather(&mut reader, &scan, options, cancel)?
+    } else {
+        None
+    };
+    let collected = match inline {
+        Some(inline) => inline.finish(target, &scan),
+        None => overview(target, &scan, &mut reader, options, cancel)?,
+    };
+    let log = render::log(target, &repo)?;
+    let Collected { measure, entries, patches, untracked, input_mode } = collected;
+    let mut manifest = Manifest { files: entries, skipped: measure.skipped.clone() };
+    let document = Document {
+        target,
+        measure: &measure,
+        input_mode,
+        patches,
+        untracked,
+        log,
+        max_chars: options.max_chars,
+    };
+    let text = document.write(&mut manifest);
+    Ok(Context {
+        repo_root: target.root.to_string_lossy().into_owned(),
+        branch: target.branch.clone(),
+        summary: measure.summary(),
+        input_mode,
+        file_count: measure.total.files,
+        diff_bytes: measure.total.bytes,
+        at_least: measure.at_least(),
+        manifest,
+        text,
+        measure,
+    })
+}
+
+struct Collected {
+    measure: Measure,
+    entries: Vec<ManifestEntry>,
+    /// Headings and patches.
+    patches: Vec<(&'static str, String)>,
+    /// Places in `entries`, and the content.
+    untracked: Vec<(usize, String)>,
+    input_mode: InputMode,
+}
+
+/// Everything that an inline context shows.
+struct Inline {
+    changes: Vec<FileChange>,
+    texts: Vec<Option<String>>,
+    entries: Vec<ManifestEntry>,
+}
+
+impl Inline {
+    /// `None` when it is more than may be inline.
+    fn gather(
+        reader: &mut Reader<'_>,
+        scan: &Scan,
+        options: &CollectOptions,
+        cancel: &Cancel,
+    ) -> Result<Option<Self>, Error> {
+        let allowed = options.inline_bytes.min(render::content_chars(options.max_chars) as u64);
+        let mut inline = Self { changes: Vec::new(), texts: Vec::new(), entries: Vec::new() };
+        let mut bytes = 0;
+        let mut untracked = 0;
+        for item in &scan.items {
+            cancel.check()?;
+            let Some(looked) = look(reader, item, PATCHED_BYTES, true)? else { continue };
+            let change = looked.change;
+            let too_large = change.unread.is_some() && change.size.is_some_and(|size| size > PATCHED_BYTES);
+            if too_large && item.area != Area::Untracked {
+                return Ok(None);
+            }
+            let text = looked.text.map(String::from_utf8);
+            let reason = match &text {
+                Some(Err(_)) => Some(NOT_UTF8.to_owned()),
+                Some(Ok(text)) if !fence::fits(text) => Some(UNFENCED.to_owned()),
+                Some(Ok(text)) if item.area == Area::Untracked => {
+                    let size = text.len() as u64;
+                    untracked += size;
+                    if size > options.untracked_file_bytes {
+                        Some(too_large_untracked(options))
+                    } else {
+                        (untracked > options.untracked_bytes).then(|| used_up(options))
+                    }
+                }
+                Some(Ok(_)) => generated(&change),
+                None => None,
+            };
+            let text = text.and_then(Result::ok).filter(|_| reason.is_none());
+            bytes += text.as_ref().map_or(0, |text| text.len() as u64);
+            if bytes > allowed {
+                return Ok(None);
+            }
+            inline.entries.push(entry(item, change.clone(), text.is_some(), reason));
+            inline.changes.push(change);
+            inline.texts.push(text);
+        }
+        Ok(Some(inline))
+    }
+
+    fn finish(self, target: &Target, scan: &Scan) -> Collected {
+        let Self { changes, texts, mut entries } = self;
+        note_renames(scan, &mut entries);
+        let mut patches: Vec<(&'static str, String)> = Vec::new();
+        let mut untracked = Vec::new();
+        for (at, text) in texts.into_iter().enumerate() {
+            let Some(text) = text else { continue };
+            let file = &entries[at].file;
+            let heading = match file.area {
+                Area::Untracked => {
+                    untracked.push((at, text));
+                    continue;
+                }
+                Area::Unstaged if file.change == ChangeKind::Conflicted => {
+                    "Conflicts, compared with our side"
+                }
+                Area::Staged => "Staged changes",
+                Area::Unstaged => "Unstaged changes",
+                Area::Committed => "Changes",
+            };
+            match patches.iter_mut().find(|(other, _)| *other == heading) {
+                Some((_, patch)) => patch.push_str(&text),
+                None => patches.push((heading, text)),
+            }
+        }
+        let measure = tally(target, scan, changes, None);
+        Collected { measure, entries, patches, untracked, input_mode: InputMode::InlineDiff }
+    }
+}
+
+fn overview(
+    target: &Target,
+    scan: &Scan,
+    reader: &mut Reader<'_>,
+    options: &CollectOptions,
+    cancel: &Cancel,
+) -> Result<Collected, Error> {
+    let measure = measure_scan(target, scan, &options.budget, cancel)?;
+    let items: HashMap<(Area, &[u8]), &Item> =
+        scan.items.iter().map(|item| ((item.area, item.path.as_slice()), item)).collect();
+    let mut entries = Vec::with_capacity(measure.files.len());
+    let mut untracked = Vec::new();
+    let mut left = Some(options.untracked_bytes.min(render::content_chars(options.max_chars) as u64));
+    for change in &measure.files {
+        cancel.check()?;
+        let item = items[&(change.area, change.path.as_bytes())];
+        if change.area != Area::Untracked {
+            let reason = change.unread.clone().unwrap_or_else(|| NOT_INLINE.to_owned());
+            entries.push(entry(item, change.clone(), false, Some(reason)));
+            continue;
+        }
+        let (looked, text, reason) = untracked_text(reader, item, options, &mut left)?;
+        // What the measure had no budget for may be known by now.
+        let change = looked.filter(|_| change.unread.is_some()).unwrap_or_else(|| change.clone());
+        entries.push(entry(item, change, text.is_some(), reason));
+        untracked.extend(text.map(|text| (entries.len() - 1, text)));
+    }
+    note_renames(scan, &mut entries);
+    Ok(Collected { measure, entries, patches: Vec::new(), untracked, input_mode: InputMode::SelfCollect })
+}
+
+/// What is known of an untracked file, its content if it may be shown, else why not.
+type Untracked = (Option<FileChange>, Option<String>, Option<String>);
+
+/// `left` is what may still be shown of all of them; the first that does not fit ends it, so that what is shown does
+/// not depend on chance.
+fn untracked_text(
+    reader: &mut Reader<'_>,
+    item: &Item,
+    options: &CollectOptions,
+    left: &mut Option<u64>,
+) -> Result<Untracked, Error> {
+    let size = match &item.new {
+        Some(New::File { stat, .. }) => stat.size,
+        _ => 0,
+    };
+    if size > options.untracked_file_bytes {
+        return Ok((None, None, Some(too_large_untracked(options))));
+    }
+    let Some(remaining) = left.filter(|remaining| size <= *remaining) else {
+        *left = None;
+        return Ok((None, None, Some(used_up(options))));
+    };
+    let Some(looked) = look(reader, item, options.untracked_file_bytes, true)? else {
+        return Ok((None, None, None));
+    };
+    let reason = match looked.text.map(String::from_utf8) {
+        Some(Ok(text)) if fence::fits(&text) => {
+            *left = remaining.checked_sub(text.len() as u64);
+            return Ok((Some(looked.change), Some(text), None));
+        }
+        Some(Ok(_)) => UNFENCED.to_owned(),
+        Some(Err(_)) => NOT_UTF8.to_owned(),
+        None => looked.change.unread.clone().unwrap_or_else(|| "binary".to_owned()),
+    };
+    Ok((Some(looked.change), None, Some(reason)))
+}
+
+const NOT_UTF8: &str = "not UTF-8; a patch with replaced characters would be a false one";
+const UNFENCED: &str = "too many backticks in a row to be enclosed";
+const NOT_INLINE: &str = "the change is too large to be shown in full";
+
+fn used_up(options: &CollectOptions) -> String {
+    format!("the {} KiB for untracked files are used up", options.untracked_bytes >> 10)
+}
+
+fn too_large_untracked(options: &CollectOptions) -> String {
+    format!("untracked and larger than {} KiB", options.untracked_file_bytes >> 10)
+}
+
+fn generated(change: &FileChange) -> Option<String> {
+    change.generated.then(|| "marked as linguist-generated".to_owned())
+}
+
+fn entry(item: &Item, file: FileChange, included: bool, reason: Option<String>) -> ManifestEntry {
+    let reason = reason.or_else(|| match file.form {
+        _ if included => None,
+        Form::Binary => Some("binary".to_owned()),
+        _ => file.unread.clone(),
+    });
+    let inclusion = if included {
+        Inclusion::Included
+    } else if item.area == Area::Untracked && !matches!(file.form, Form::Link | Form::Repository) {
+        Inclusion::Omitted
+    } else {
+        Inclusion::Summarised
+    };
+    ManifestEntry { file, renamed_from: None, inclusion, reason }
+}
+
+/// Names the old path of files that have the very content of one that is gone.
+fn note_renames(scan: &Scan, entries: &mut [ManifestEntry]) {
+    let mut gone: HashMap<(Area, gix::ObjectId), Vec<&Item>> = HashMap::new();
+    for item in scan.items.iter().rev().filter(|item| item.change == ChangeKind::Deleted) {
+        if let Some(old) = item.old {
+            gone.entry((item.area, old.id)).or_default().push(item);
+        }
+    }
+    if gone.is_empty() {
+        return;
+    }
+    let came: HashMap<(Area, &[u8]), gix::ObjectId> = scan
+        .items
+        .iter()
+        .filter(|item| item.change == ChangeKind::Added)
+        .filter_map(|item| match &item.new {
+            Some(New::Stored(new)) if !new.id.is_empty_blob() => {
+                Some(((item.area, item.path.as_slice()), new.id))
+            }
+            _ => None,
+        })
+        .collect();
+    for entry in entries {
+        let Some(id) = came.get(&(entry.file.area, entry.file.path.as_bytes())) else { continue };
+        let from = gone.get_mut(&(entry.file.area, *id)).and_then(Vec::pop);
+        entry.renamed_from = from.map(|item| FilePath(item.path.clone()));
+    }
+}

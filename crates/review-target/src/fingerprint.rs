@@ -1,0 +1,259 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::time::SystemTime;
+
+use crate::content::{Reader, unread};
+use crate::os::Stat;
+use crate::status::{Item, Mode, New, Stored};
+use crate::{Cancel, Error, FilePath, Target, TargetKind};
+
+/// Files larger than this, in bytes, count by size, inode and time of change instead of by content.
+const HASHED_BYTES: u64 = 64 << 20;
+/// A file is known to be unchanged by its times only when they are older than this at the look before: file systems
+/// may count in steps of two seconds.
+const SETTLED_SECONDS: i64 = 2;
+
+/// Identifies exactly what would be reviewed: two fingerprints are equal when the files, their modes and their
+/// contents are, whatever their times are, and wherever the work tree is.
+///
+/// It also remembers which file had which content at which size and time, so that the next one is cheap. Equality
+/// is that of the hash alone. `Display` writes the hash, 64 hexadecimal digits.
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "camelCase", into = "Stored1", try_from = "Stored1")
+)]
+pub struct Fingerprint {
+    hash: String,
+    files: HashMap<String, Known>,
+    taken: i64,
+    read: usize,
+}
+
+/// What a file was found to be.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Known {
+    size: u64,
+    modified: (i64, u32),
+    changed: (i64, u32),
+    inode: u64,
+    /// The stored version that it was compared with.
+    old: Option<String>,
+    /// The hash of its content; `None` when it was the same as the stored version.
+    content: Option<String>,
+}
+
+impl Fingerprint {
+    /// The hash: 64 hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.hash
+    }
+
+    /// How many files were read for it; the others were known from the previous one.
+    #[must_use]
+    pub fn files_read(&self) -> usize {
+        self.read
+    }
+}
+
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Eq for Fingerprint {}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hash)
+    }
+}
+
+/// The fingerprint of what the target names. `previous` saves reading files that have not changed since.
+///
+/// Files of the work tree over 64 MiB count by size and time instead of by content. Of a submodule counts its commit
+/// and whether tracked files in it are changed; of a repository inside the work tree, only that it is there.
+///
+/// # Errors
+/// As for [`measure`](crate::measure()). A file that cannot be read is no error: that it cannot is what counts.
+pub fn fingerprint(
+    target: &Target,
+    previous: Option<&Fingerprint>,
+    cancel: &Cancel,
+) -> Result<Fingerprint, Error> {
+    cancel.check()?;
+    let repo = target.repository.to_thread_local();
+    let taken = now();
+    let mut found = Fingerprint { hash: String::new(), files: HashMap::new(), taken, read: 0 };
+    let mut hash = Hash::new("codex-review-target fingerprint 1");
+    hash.part(target.mode().as_bytes());
+    match &target.kind {
+        TargetKind::Branch { merge_base, .. } => {
+            let head = target.head.expect("a branch target has a HEAD commit");
+            hash.part(Target::tree_of(&repo, *merge_base)?.as_slice());
+            hash.part(Target::tree_of(&repo, head)?.as_slice());
+        }
+        TargetKind::Commit { id, parent, .. } => {
+            if let Some(parent) = parent {
+                hash.part(Target::tree_of(&repo, *parent)?.as_slice());
+            }
+            hash.part(Target::tree_of(&repo, *id)?.as_slice());
+        }
+        TargetKind::WorkingTree => {
+            let scan = target.scan(&repo, cancel)?;
+            let mut reader = Reader::new(target, scan.index.as_ref(), cancel)?;
+            for item in &scan.items {
+                cancel.check()?;
+                add(&mut hash, &mut reader, item, previous, &mut found)?;
+            }
+        }
+    }
+    found.hash = hash.finish()?;
+    Ok(found)
+}
+
+fn add(
+    hash: &mut Hash,
+    reader: &mut Reader<'_>,
+    item: &Item,
+    previous: Option<&Fingerprint>,
+    found: &mut Fingerprint,
+) -> Result<(), Error> {
+    let new = match &item.new {
+        None => "gone".to_owned(),
+        Some(New::Stored(new)) => stored(*new),
+        Some(New::Submodule(checkout)) => format!("submodule {} {}", checkout.head, checkout.dirty),
+        Some(New::Nested) => "repository".to_owned(),
+        Some(New::Special) => "special".to_owned(),
+        Some(New::File { mode, stat }) => match content(reader, item, *mode, stat, previous, found)? {
+            Some(content) => format!("{} {content}", mode.octal()),
+            None => return Ok(()), // It is what the index has after all.
+        },
+    };
+    hash.part(item.area.as_str().as_bytes());
+    hash.part(item.change.as_str().as_bytes());
+    hash.part(&item.path);
+    hash.part(item.old.map(stored).unwrap_or_default().as_bytes());
+    hash.part(new.as_bytes());
+    Ok(())
+}
+
+fn stored(stored: Stored) -> String {
+    format!("{} {}", stored.mode.octal(), stored.id)
+}
+
+/// What a file or link of the work tree holds, as a hash; `None` when that is what the index has.
+fn content(
+    reader: &mut Reader<'_>,
+    item: &Item,
+    mode: Mode,
+    stat: &Stat,
+    previous: Option<&Fingerprint>,
+    found: &mut Fingerprint,
+) -> Result<Option<String>, Error> {
+    let key = format!("{} {}", item.area.as_str(), FilePath(item.path.clone()));
+    let old = item.old.map(|old| old.id.to_string());
+    if let Some(known) = previous.and_then(|previous| previous.still_known(&key, stat, old.as_deref())) {
+        found.files.insert(key, known.clone());
+        return Ok(known.content.clone());
+    }
+    found.read += 1;
+    let content = if !reader.differs(item)? {
+        None
+    } else if mode == Mode::Link {
+        let target = reader.folder().read_link(&item.path);
+        Some(target.map_or_else(|_| "unread".to_owned(), |target| hash_of(&target)))
+    } else if stat.size > HASHED_BYTES {
+        Some(format!("large {} {:?} {:?} {}", stat.size, stat.modified, stat.changed, stat.inode))
+    } else {
+        Some(match reader.folder().read_file(&item.path, HASHED_BYTES) {
+            Ok((content, _)) => hash_of(&content),
+            Err(error) => format!("unread {}", unread(error)),
+        })
+    };
+    let Stat { size, modified, changed, inode, .. } = *stat;
+    found.files.insert(key, Known { size, modified, changed, inode, old, content: content.clone() });
+    Ok(content)
+}
+
+impl Fingerprint {
+    fn still_known(&self, key: &str, stat: &Stat, old: Option<&str>) -> Option<&Known> {
+        let known = self.files.get(key)?;
+        let same = known.size == stat.size
+            && known.modified == stat.modified
+            && known.changed == stat.changed
+            && known.inode == stat.inode
+            && known.old.as_deref() == old;
+        let settled = self.taken.saturating_sub(SETTLED_SECONDS);
+        (same && stat.modified.0 < settled && stat.changed.0 < settled).then_some(known)
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn hash_of(content: &[u8]) -> String {
+    let mut hasher = gix::hash::hasher(gix::hash::Kind::Sha256);
+    hasher.update(content);
+    hasher.try_finalize().map_or_else(|_| String::new(), |id| id.to_string())
+}
+
+/// A hash over parts, in which no two lists of parts look alike.
+struct Hash(gix::hash::Hasher);
+
+impl Hash {
+    fn new(name: &str) -> Self {
+        let mut hash = Self(gix::hash::hasher(gix::hash::Kind::Sha256));
+        hash.part(name.as_bytes());
+        hash
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn finish(self) -> Result<String, Error> {
+        let id = self.0.try_finalize().map_err(|e| Error::git("hash what would be reviewed", e))?;
+        Ok(id.to_string())
+    }
+}
+
+/// The form in which a fingerprint is kept: version 1.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Stored1 {
+    version: u32,
+    hash: String,
+    taken: i64,
+    files: HashMap<String, Known>,
+}
+
+#[cfg(feature = "serde")]
+impl From<Fingerprint> for Stored1 {
+    fn from(from: Fingerprint) -> Self {
+        Self { version: 1, hash: from.hash, taken: from.taken, files: from.files }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored1> for Fingerprint {
+    type Error = String;
+
+    fn try_from(from: Stored1) -> Result<Self, Self::Error> {
+        if from.version != 1 {
+            return Err(format!(
+                "a fingerprint of version {}, which this program does not know",
+                from.version
+            ));
+        }
+        Ok(Self { hash: from.hash, files: from.files, taken: from.taken, read: 0 })
+    }
+}

@@ -1,0 +1,313 @@
+//! Differences of two texts: how many lines, and the patch, in the form that `git diff` writes and `git apply` reads.
+
+use gix::diff::blob::sources::byte_lines;
+use gix::diff::blob::{Algorithm, Diff, IndentHeuristic, IndentLevel, InternedInput};
+
+use crate::path::quoted;
+use crate::status::Mode;
+
+/// Lines shown around a change.
+const CONTEXT: u32 = 3;
+/// The longest heading that a hunk is given, in bytes.
+const HEADING: usize = 80;
+
+/// Where a patch goes: into memory, or only into a count.
+pub(crate) trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Counts bytes.
+#[derive(Default)]
+pub(crate) struct Length(pub(crate) u64);
+
+impl Sink for Length {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len() as u64;
+    }
+}
+
+/// One side of a patch.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    pub(crate) mode: Mode,
+    /// The first seven digits of the blob's id; any seven when the patch is only counted.
+    pub(crate) id: &'a str,
+    pub(crate) content: &'a [u8],
+}
+
+/// How much a text changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lines {
+    pub(crate) insertions: u64,
+    pub(crate) deletions: u64,
+    pub(crate) hunks: u32,
+}
+
+const NOTHING: &str = "0000000";
+
+/// Writes the patch that leads from `old` to `new`; one of them is given. A change of type is written as a deletion
+/// and an addition, and counted as one change of content, which is what `git diff` does.
+pub(crate) fn write(
+    sink: &mut impl Sink,
+    path: &[u8],
+    old: Option<Side<'_>>,
+    new: Option<Side<'_>>,
+) -> Lines {
+    match (old, new) {
+        (Some(before), Some(after)) if !before.mode.same_type(after.mode) => {
+            let gone = one(sink, path, Some(before), None);
+            let came = one(sink, path, None, Some(after));
+            let lines = Comparison::of(before.content, after.content).lines();
+            Lines { hunks: gone.hunks + came.hunks, ..lines }
+        }
+        (None, None) => Lines::default(),
+        _ => one(sink, path, old, new),
+    }
+}
+
+fn one(sink: &mut impl Sink, path: &[u8], old: Option<Side<'_>>, new: Option<Side<'_>>) -> Lines {
+    let (a, b) = (quoted("a/", path), quoted("b/", path));
+    sink.put(format!("diff --git {a} {b}\n").as_bytes());
+    let header = match (old, new) {
+        (None, Some(new)) => {
+            format!("new file mode {}\nindex {NOTHING}..{}\n", new.mode.octal(), new.id)
+        }
+        (Some(old), None) => {
+            format!("deleted file mode {}\nindex {}..{NOTHING}\n", old.mode.octal(), old.id)
+        }
+        (Some(old), Some(new)) => {
+            let same_content = old.content == new.content;
+            match (old.mode == new.mode, same_content) {
+                (true, _) => format!("index {}..{} {}\n", old.id, new.id, new.mode.octal()),
+                (false, true) => format!("old mode {}\nnew mode {}\n", old.mode.octal(), new.mode.octal()),
+                (false, false) => {
+                    let (before, after) = (old.mode.octal(), new.mode.octal());
+                    format!("old mode {before}\nnew mode {after}\nindex {}..{}\n", old.id, new.id)
+                }
+            }
+        }
+        (None, None) => String::new(),
+    };
+    sink.put(header.as_bytes());
+    let (before, after) = (old.map_or(&[][..], |old| old.content), new.map_or(&[][..], |new| new.content));
+    if before == after {
+        return Lines::default();
+    }
+    let comparison = Comparison::of(before, after);
+    let name = |side: Option<Side<'_>>, name: &str| match side {
+        None => "/dev/null".to_owned(),
+        // git ends a name that has a space with a tab, for the sake of other programs.
+        Some(_) if name.contains(' ') && !name.starts_with('"') => format!("{name}\t"),
+        Some(_) => name.to_owned(),
+    };
+    sink.put(format!("--- {}\n+++ {}\n", name(old, &a), name(new, &b)).as_bytes());
+    let hunks = comparison.write_hunks(sink);
+    Lines { hunks, ..comparison.lines() }
+}
+
+/// Two texts, compared line by line.
+struct Comparison<'c> {
+    input: InternedInput<&'c [u8]>,
+    diff: Diff,
+}
+
+/// Changes that stand so near to one another that their surroundings touch, with these surroundings.
+struct Hunk {
+    before: std::ops::Range<u32>,
+    after: std::ops::Range<u32>,
+    changes: Vec<gix::diff::blob::Hunk>,
+}
+
+impl<'c> Comparison<'c> {
+    fn of(before: &'c [u8], after: &'c [u8]) -> Self {
+        let input = InternedInput::new(byte_lines(before), byte_lines(after));
+        // What git compares with when nothing is configured; other algorithms give other counts.
+        let mut diff = Diff::compute(Algorithm::Myers, &input);
+        let indent = IndentHeuristic::new(|token| {
+            IndentLevel::for_ascii_line(input.interner[token].iter().copied(), 8)
+        });
+        diff.postprocess_with(&input.before, &input.after, indent);
+        Self { input, diff }
+    }
+
+    fn lines(&self) -> Lines {
+        Lines {
+            insertions: self.diff.count_additions().into(),
+            deletions: self.diff.count_removals().into(),
+            hunks: 0,
+        }
+    }
+
+    fn hunks(&self) -> Vec<Hunk> {
+        let ends = (self.input.before.len(), self.input.after.len());
+        let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let mut hunks: Vec<Hunk> = Vec::new();
+        for change in self.diff.hunks() {
+            let end = |at: u32, all: usize| at.saturating_add(CONTEXT).min(length(all));
+            let (before_end, after_end) = (end(change.before.end, ends.0), end(change.after.end, ends.1));
+            let start = change.before.start.saturating_sub(CONTEXT);
+            match hunks.last_mut() {
+                Some(last) if start <= last.before.end => {
+                    last.before.end = before_end;
+                    last.after.end = after_end;
+                    last.changes.push(change);
+                }
+                _ => {
+                    let after_start = change.after.start - (change.before.start - start);
+                    hunks.push(Hunk {
+                        before: start..before_end,
+                        after: after_start..after_end,
+                        changes: vec![change],
+                    });
+                }
+            }
+        }
+        hunks
+    }
+
+    fn write_hunks(&self, sink: &mut impl Sink) -> u32 {
+        let mut heading = Vec::new();
+        let mut searched = 0;
+        let hunks = self.hunks();
+        for hunk in &hunks {
+            for at in (searched..hunk.before.start).rev() {
+                if let Some(found) = as_heading(self.old_line(at)) {
+                    heading = found.to_vec();
+                    break;
+                }
+            }
+            searched = hunk.before.start;
+            let (old, new) = (range(&hunk.before), range(&hunk.after));
+            sink.put(format!("@@ -{old} +{new} @@").as_bytes());
+            if !heading.is_empty() {
+                sink.put(b" ");
+                sink.put(&heading);
+            }
+            sink.put(b"\n");
+            let mut at = hunk.before.start;
+            for change in &hunk.changes {
+                (at..change.before.start).for_each(|at| put_line(sink, b" ", self.old_line(at)));
+                change.before.clone().for_each(|at| put_line(sink, b"-", self.old_line(at)));
+                change.after.clone().for_each(|at| put_line(sink, b"+", self.new_line(at)));
+                at = change.before.end;
+            }
+            (at..hunk.before.end).for_each(|at| put_line(sink, b" ", self.old_line(at)));
+        }
+        u32::try_from(hunks.len()).unwrap_or(u32::MAX)
+    }
+
+    fn old_line(&self, at: u32) -> &'c [u8] {
+        self.input.interner[self.input.before[at as usize]]
+    }
+
+    fn new_line(&self, at: u32) -> &'c [u8] {
+        self.input.interner[self.input.after[at as usize]]
+    }
+}
+
+fn put_line(sink: &mut impl Sink, sign: &[u8], line: &[u8]) {
+    sink.put(sign);
+    sink.put(line);
+    if line.last() != Some(&b'\n') {
+        sink.put(b"\n\\ No newline at end of file\n");
+    }
+}
+
+/// `first,count`, counted from one; the line before for an empty range, and no count of one.
+fn range(lines: &std::ops::Range<u32>) -> String {
+    match lines.len() {
+        0 => format!("{},0", lines.start),
+        1 => format!("{}", lines.start + 1),
+        count => format!("{},{count}", lines.start + 1),
+    }
+}
+
+/// A line that may head a hunk, as git finds one when no driver says otherwise.
+fn as_heading(line: &[u8]) -> Option<&[u8]> {
+    let first = *line.first()?;
+    if !first.is_ascii_alphabetic() && first != b'_' && first != b'$' {
+        return None;
+    }
+    let mut heading = &line[..line.len().min(HEADING)];
+    // Where git may cut a character in two, stop before it: the patch is UTF-8 if its files are.
+    if line.len() > HEADING && line[HEADING] & 0xc0 == 0x80 {
+        let start = heading.iter().rposition(|b| b & 0xc0 != 0x80).unwrap_or(0);
+        heading = &heading[..start];
+    }
+    Some(heading.trim_ascii_end())
+}
+
+/// Lines that an addition or a deletion of the whole content counts.
+pub(crate) fn count_lines(content: &[u8]) -> u64 {
+    let ends = gix::bstr::ByteSlice::find_iter(content, b"\n").count() as u64;
+    ends + u64::from(content.last().is_some_and(|last| *last != b'\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(content: &[u8]) -> Side<'_> {
+        Side { mode: Mode::File, id: "1234567", content }
+    }
+
+    #[track_caller]
+    fn check(old: &str, new: &str, expected: &str) {
+        let mut patch = Vec::new();
+        write(&mut patch, b"f", Some(side(old.as_bytes())), Some(side(new.as_bytes())));
+        let patch = String::from_utf8(patch).unwrap();
+        let hunks = &patch[patch.find("@@").unwrap()..];
+        assert_eq!(hunks, expected);
+    }
+
+    #[test]
+    fn hunks() {
+        check("a\nb\n", "a\nc\n", "@@ -1,2 +1,2 @@\n a\n-b\n+c\n");
+        check("", "a\n", "@@ -0,0 +1 @@\n+a\n");
+        check("a", "a\n", "@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n");
+        check(
+            "fn x\n1\n2\n3\n4\n5\n6\n7\n8\n9\n",
+            "fn x\n1\n2\n3\n4\n5\n6\n7\n8\n",
+            "@@ -7,4 +7,3 @@ fn x\n 6\n 7\n 8\n-9\n",
+        );
+    }
+
+    #[test]
+    fn touching_surroundings_make_one_hunk() {
+        let old = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
+        check(
+            old,
+            "x\n2\n3\n4\n5\n6\n7\ny\n9\n",
+            "@@ -1,9 +1,9 @@\n-1\n+x\n 2\n 3\n 4\n 5\n 6\n 7\n-8\n+y\n 9\n",
+        );
+        check(
+            old,
+            "x\n2\n3\n4\n5\n6\n7\n8\ny\n",
+            "@@ -1,4 +1,4 @@\n-1\n+x\n 2\n 3\n 4\n@@ -6,4 +6,4 @@\n 6\n 7\n 8\n-9\n+y\n",
+        );
+    }
+
+    #[test]
+    fn counting_and_writing_agree() {
+        let (old, new) = (side(b"a\nb\nc\n"), side(b"a\nx\nc\nd\n"));
+        let (mut patch, mut length) = (Vec::new(), Length::default());
+        let lines = write(&mut patch, b"f", Some(old), Some(new));
+        assert_eq!(lines, write(&mut length, b"f", Some(old), Some(new)));
+        assert_eq!(length.0, patch.len() as u64);
+        assert_eq!(lines, Lines { insertions: 2, deletions: 1, hunks: 1 });
+    }
+
+    #[test]
+    fn lines_of_a_whole_content() {
+        assert_eq!(
+            [count_lines(b""), count_lines(b"a"), count_lines(b"a\nb"), count_lines(b"a\n")],
+            [0, 1, 2, 1]
+        );
+    }
+}

@@ -1,0 +1,145 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+
+use gix::bstr::{BString, ByteSlice as _};
+
+/// The path of a file, relative to the top of the work tree, with slashes. A folder ends in one.
+///
+/// Names are bytes and may be anything. `Display` writes them for people and patches: as they are where that is
+/// harmless, else quoted as git quotes, `"caf\303\251\n"`: when they are not UTF-8, or hold a control character, a
+/// quote, a backslash, three backticks in a row, or a character that reorders or hides text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FilePath(pub(crate) BString);
+
+impl FilePath {
+    /// The name as the index and the file system have it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The path for the file system; `None` where the system has no such path.
+    #[must_use]
+    pub fn to_path(&self) -> Option<PathBuf> {
+        gix::path::from_byte_slice(&self.0).ok().map(Into::into)
+    }
+}
+
+impl fmt::Display for FilePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&quoted("", &self.0))
+    }
+}
+
+impl fmt::Debug for FilePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FilePath({:?})", self.0)
+    }
+}
+
+/// Writes the name as it is when it is UTF-8 and does not begin with a quote, else as `Display` does.
+#[cfg(feature = "serde")]
+impl serde::Serialize for FilePath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_str() {
+            Ok(name) if !name.starts_with('"') => serializer.serialize_str(name),
+            _ => serializer.collect_str(self),
+        }
+    }
+}
+
+/// `prefix` and `name`, quoted together when `name` needs it.
+pub(crate) fn quoted<'n>(prefix: &str, name: &'n [u8]) -> Cow<'n, str> {
+    match name.to_str() {
+        Ok(name) if !name.chars().any(needs_quotes) && !name.contains("```") => {
+            if prefix.is_empty() {
+                Cow::Borrowed(name)
+            } else {
+                Cow::Owned(format!("{prefix}{name}"))
+            }
+        }
+        text => {
+            let mut out = format!("\"{prefix}");
+            match text {
+                Ok(text) => text.chars().for_each(|c| push_char(&mut out, c)),
+                Err(_) => name.iter().for_each(|b| push_byte(&mut out, *b)),
+            }
+            out.push('"');
+            Cow::Owned(out)
+        }
+    }
+}
+
+fn needs_quotes(c: char) -> bool {
+    matches!(c, '"' | '\\') || c.is_control() || is_invisible(c)
+}
+
+/// Characters that reorder, hide or break what stands around them.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn push_char(out: &mut String, c: char) {
+    if c.is_ascii() || !needs_quotes(c) {
+        match u8::try_from(c) {
+            Ok(byte) if c.is_ascii() => push_byte(out, byte),
+            _ => out.push(c),
+        }
+    } else {
+        c.encode_utf8(&mut [0; 4]).bytes().for_each(|b| push_byte(out, b));
+    }
+}
+
+fn push_byte(out: &mut String, byte: u8) {
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\t' => b't',
+        b'\r' => b'r',
+        0x07 => b'a',
+        0x08 => b'b',
+        0x0b => b'v',
+        0x0c => b'f',
+        // In a quoted name: there may be enough of them to close a fence around it.
+        b'`' => return out.push_str("\\140"),
+        b' '..=b'~' => return out.push(char::from(byte)),
+        _ => return out.push_str(&format!("\\{byte:03o}")),
+    };
+    out.push('\\');
+    out.push(char::from(letter));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[track_caller]
+    fn check(name: &[u8], expected: &str) {
+        assert_eq!(quoted("", name), expected);
+    }
+
+    #[test]
+    fn harmless_names_are_written_as_they_are() {
+        check(b"a/b c.txt", "a/b c.txt");
+        check("gr\u{fc}\u{df}e/\u{65e5}\u{672c}.rs".as_bytes(), "gr\u{fc}\u{df}e/\u{65e5}\u{672c}.rs");
+        check(b"-rf", "-rf");
+        check(b"``a`", "``a`");
+    }
+
+    #[test]
+    fn others_are_quoted_as_git_does() {
+        check(b"a\nb", r#""a\nb""#);
+        check(b"tab\there", r#""tab\there""#);
+        check(b"say \"hi\"", r#""say \"hi\"""#);
+        check(b"back\\slash", r#""back\\slash""#);
+        check(b"\x1b[31mred", r#""\033[31mred""#);
+        check(b"```", r#""\140\140\140""#);
+        check(b"caf\xe9", r#""caf\351""#);
+        check("\u{202e}gpj.exe".as_bytes(), r#""\342\200\256gpj.exe""#);
+        check("\u{9b}31m".as_bytes(), r#""\302\23331m""#);
+        assert_eq!(quoted("a/", b"x\ny"), r#""a/x\ny""#);
+        assert_eq!(quoted("a/", b"xy"), "a/xy");
+    }
+}

@@ -1,0 +1,43 @@
+use crate::Measure;
+
+/// Up to so many files a review is worth waiting for.
+const FILES: u64 = 2;
+/// Up to so many changed lines, likewise.
+const LINES: u64 = 400;
+
+/// Whether to wait for a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+pub enum Wait {
+    /// The change is small: wait for the review.
+    Foreground,
+    /// It may take a while: let it run, and come back.
+    Background,
+}
+
+/// Whether to wait, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[non_exhaustive]
+pub struct Recommendation {
+    /// What to do.
+    pub wait: Wait,
+    /// Why, as a phrase: `2 files and 31 changed lines`.
+    pub reason: String,
+}
+
+/// Wait for a review of a measured change, or let it run in the background?
+///
+/// A measure that stopped at its budget is enough to tell.
+#[must_use]
+pub fn recommend(measure: &Measure) -> Recommendation {
+    let (files, lines) = (measure.total.files, measure.total.lines());
+    let at_least = measure.at_least();
+    let small = files <= FILES && lines <= LINES && !at_least;
+    let prefix = if at_least { "at least " } else { "" };
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    Recommendation {
+        wait: if small { Wait::Foreground } else { Wait::Background },
+        reason: format!("{prefix}{files} file{} and {lines} changed line{}", plural(files), plural(lines)),
+    }
+}
