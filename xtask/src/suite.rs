@@ -50,16 +50,21 @@ pub(crate) fn run(fast: bool) -> Outcome {
     steps.conclude(&counts)
 }
 
-/// Each library with only the features that it asks for itself: in the whole workspace cargo unites the features
-/// of all members, which hides one that was forgotten.
+/// Each published crate by itself, then without features, then with each of them: in the whole workspace cargo unites
+/// the features of all members, which hides one that was forgotten.
 fn crates_alone(workspace: &Workspace) -> Outcome {
     for package in workspace.packages.iter().filter(|package| package.published) {
-        let alone = ["check", "--quiet", "--package", &package.name];
-        program::status(program::cargo().args(alone).current_dir(workspace::root()))?;
-        if package.features {
-            program::status(
-                program::cargo().args(alone).arg("--no-default-features").current_dir(workspace::root()),
-            )?;
+        let check = |arguments: &[&str]| {
+            let mut command = program::cargo();
+            command.args(["check", "--quiet", "--package", &package.name]).args(arguments);
+            program::status(command.current_dir(workspace::root()))
+        };
+        check(&[])?;
+        if !package.features.is_empty() {
+            check(&["--no-default-features"])?;
+        }
+        for feature in &package.features {
+            check(&["--no-default-features", "--features", feature])?;
         }
     }
     Ok(())

@@ -10,8 +10,8 @@ use crate::program::{self, Outcome};
 
 pub(crate) struct Contestant<'a> {
     pub(crate) name: String,
-    /// One run, from before the start of the process to after its end.
-    pub(crate) run: Box<dyn FnMut() -> Outcome + 'a>,
+    /// One run, which tells how long it took; what it does besides is not counted.
+    pub(crate) run: Box<dyn FnMut() -> Outcome<Duration> + 'a>,
 }
 
 pub(crate) struct Timed {
@@ -25,10 +25,9 @@ pub(crate) fn interleaved(mut contestants: Vec<Contestant<'_>>, runs: usize) -> 
     let mut times = vec![Vec::with_capacity(runs); contestants.len()];
     for round in 0..=runs {
         for (contestant, times) in contestants.iter_mut().zip(&mut times) {
-            let begun = Instant::now();
-            (contestant.run)().map_err(|error| format!("{}: {error}", contestant.name))?;
+            let time = (contestant.run)().map_err(|error| format!("{}: {error}", contestant.name))?;
             if round > 0 {
-                times.push(begun.elapsed());
+                times.push(time);
             }
         }
     }
@@ -84,10 +83,12 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
-/// Starts the command with its streams closed and waits for its end.
-pub(crate) fn run_silently(command: &mut Command) -> Outcome {
+/// Runs the command with its streams closed: from before its start to after its end.
+pub(crate) fn run_silently(command: &mut Command) -> Outcome<Duration> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    program::status(command)
+    let begun = Instant::now();
+    program::status(command)?;
+    Ok(begun.elapsed())
 }
 
 #[cfg(test)]
@@ -115,14 +116,14 @@ mod tests {
                 let name = name.clone();
                 Box::new(move || {
                     order.borrow_mut().push_str(&name);
-                    Ok(())
+                    Ok(Duration::from_millis(1))
                 })
             };
             Contestant { name, run }
         };
         let timed = interleaved(vec![contestant("a"), contestant("b")], 2).unwrap();
         assert_eq!(order.take(), "ababab");
-        assert_eq!(timed.len(), 2);
+        assert_eq!(timed.iter().map(|timed| timed.median.as_millis()).collect::<Vec<_>>(), [1, 1]);
     }
 
     #[test]

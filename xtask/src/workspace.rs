@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::program::{self, Outcome};
 
-/// The folder with the workspace's `Cargo.toml`.
+/// The folder with the workspace's `Cargo.toml`: as cargo tells it now, because a checkout can move after the build.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("xtask is a folder of the workspace").to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&here).parent().expect("xtask is a folder of the workspace").to_path_buf()
 }
 
 pub(crate) struct Workspace {
@@ -30,8 +30,8 @@ pub(crate) struct Package {
     pub(crate) categories: usize,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) benches: Vec<String>,
-    /// Whether it has features of its own.
-    pub(crate) features: bool,
+    /// Its features but `default`.
+    pub(crate) features: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -74,8 +74,9 @@ impl Package {
                 local: dependency["path"].is_string(),
             })
         });
+        let features = package["features"].as_object()?.keys().filter(|feature| *feature != "default");
         Some(Self {
-            features: package["features"].as_object().is_some_and(|features| !features.is_empty()),
+            features: features.cloned().collect(),
             name: package["name"].as_str()?.to_owned(),
             folder: folder.to_str()?.replace('\\', "/"),
             // `publish = false` is an empty list of registries; null is "anywhere".
@@ -107,7 +108,7 @@ mod tests {
     fn metadata_is_read() {
         let text = r#"{"workspace_root":"/w","target_directory":"/w/target","packages":[{
             "name":"a","manifest_path":"/w/crates/a/Cargo.toml","publish":[],"description":null,
-            "keywords":["k"],"categories":[],"targets":[{"kind":["bench"],"name":"frames"},{"kind":["lib"],"name":"a"}],
+            "keywords":["k"],"features":{"default":["x"],"x":[]},"categories":[],"targets":[{"kind":["bench"],"name":"frames"},{"kind":["lib"],"name":"a"}],
             "dependencies":[{"name":"b","kind":null,"path":"/w/crates/b"},{"name":"c","kind":"dev"}]}]}"#;
         let workspace = Workspace::parse(text).unwrap();
         let package = &workspace.packages[0];
@@ -116,7 +117,10 @@ mod tests {
             ("crates/a", false, false)
         );
         assert_eq!((package.keywords, package.categories), (1, 0));
-        assert_eq!(package.benches, ["frames"]);
+        assert_eq!(
+            (&*package.benches, &*package.features),
+            (&["frames".to_owned()][..], &["x".to_owned()][..])
+        );
         let dependency = |name: &str, dev, local| Dependency { name: name.to_owned(), dev, local };
         assert_eq!(package.dependencies, [dependency("b", false, true), dependency("c", true, false)]);
     }

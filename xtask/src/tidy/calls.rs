@@ -12,30 +12,41 @@ struct Rule {
     why: &'static str,
 }
 
+/// Whatever asks the process's surroundings; `env::consts` is what the compiler knew.
+const ENVIRONMENT: &[&str] = &[
+    "env::var",
+    "env::vars",
+    "env::var_os",
+    "env::vars_os",
+    "env::current_dir",
+    "env::temp_dir",
+    "env::home_dir",
+    "env::{",
+];
+
 const RULES: &[Rule] = &[
     Rule {
         name: "environment",
-        calls: &[
-            "std::env",
-            "env::var",
-            "env::vars",
-            "env::var_os",
-            "env::args",
-            "env::current_dir",
-            "home_dir",
-        ],
+        calls: ENVIRONMENT,
         applies: is_library,
         in_tests: false,
         why: "a library does not read the environment: the caller passes the value in",
     },
     Rule {
         name: "environment",
-        calls: &["env::var", "env::vars", "env::var_os", "env::current_dir", "home_dir"],
+        calls: ENVIRONMENT,
         applies: |path| {
             path.starts_with("crates/cli/src/") && path != "crates/cli/src/environment.rs" && !is_test(path)
         },
         in_tests: false,
         why: "the command line reads the environment in one place, crates/cli/src/environment.rs",
+    },
+    Rule {
+        name: "arguments",
+        calls: &["env::args", "env::args_os"],
+        applies: is_library,
+        in_tests: false,
+        why: "a library does not read the command line: the caller passes the value in",
     },
     Rule {
         name: "terminal",
@@ -105,14 +116,16 @@ mod tests {
                 problems.iter().filter_map(|problem| problem.message.split(':').next()).collect();
             assert_eq!(rules, expected, "{path}: {text}");
         };
-        check("crates/gate/src/lib.rs", "use std::env;", &["environment"]);
+        check("crates/gate/src/lib.rs", "use std::env::{var, consts};", &["environment"]);
         check("crates/gate/src/lib.rs", "let home = std::env::var(x);", &["environment"]);
         check("crates/gate/src/lib.rs", "env!(\"CARGO_PKG_VERSION\")", &[]);
-        check("crates/gate/src/lib.rs", "// std::env\n\"std::env\"", &[]);
-        check("crates/gate/src/lib.rs", "#[cfg(test)]\nmod tests { use std::env; }", &[]);
-        check("crates/gate/src/tests.rs", "use std::env;", &[]);
+        check("crates/gate/src/lib.rs", "// env::var\n\"env::var\"", &[]);
+        check("crates/gate/src/lib.rs", "#[cfg(test)]\nmod tests { use std::env::var; }", &[]);
+        check("crates/gate/src/lib.rs", "std::env::consts::OS", &[]);
+        check("crates/gate/src/tests.rs", "use std::env::var;", &[]);
         check("crates/gate/src/lib.rs", "io::stderr().is_terminal()", &["terminal"]);
-        check("crates/cli/src/main.rs", "std::env::args(); io::stdout()", &[]);
+        check("crates/cli/src/main.rs", "std::env::args_os(); io::stdout()", &[]);
+        check("crates/gate/src/lib.rs", "std::env::args_os()", &["arguments"]);
         check("crates/cli/src/run.rs", "std::env::var(a)", &["environment"]);
         check("crates/cli/src/environment.rs", "std::env::var(a)", &[]);
         check("crates/testkit/src/lib.rs", "std::env::var(a)", &[]);

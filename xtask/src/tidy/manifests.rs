@@ -37,7 +37,9 @@ fn inherits(manifest: &Table, path: &str, problems: &mut Vec<Problem>) {
     }
     for (section, dependencies) in dependency_tables(manifest) {
         for (name, dependency) in dependencies {
-            if !inherited(Some(dependency)) {
+            // A crate of ours by path has no version to inherit; only so can its default features be turned off.
+            let by_path = dependency.get("path").is_some() && dependency.get("version").is_none();
+            if !inherited(Some(dependency)) && !by_path {
                 problems.push(Problem::new(
                     path,
                     format!("{section}.{name} is not inherited from the workspace"),
@@ -123,6 +125,13 @@ mod tests {
         };
         check("edition.workspace = true", "edition = \"2021\"", "package.edition");
         check("bytes.workspace = true", "bytes = \"1\"", "dependencies.bytes");
+        check(
+            "{ workspace = true, optional = true }",
+            "{ path = \"../rustix\", version = \"1\" }",
+            "dependencies.rustix",
+        );
+        let by_path = GOOD.replace("{ workspace = true, optional = true }", "{ path = \"../rustix\" }");
+        assert_eq!(check_crate(&by_path, &[], false), none);
         check("{ workspace = true, optional = true }", "{ version = \"1\" }", "dependencies.rustix");
         assert_eq!(
             check_crate(&GOOD.replace("[lints]", "[lint]"), &[], false),
