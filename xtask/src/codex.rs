@@ -19,9 +19,10 @@ pub(crate) struct Codex {
     pub(crate) native: PathBuf,
 }
 
-/// `cargo xtask codex`.
-pub(crate) fn print() -> Outcome {
-    println!("{}", install(&Workspace::read()?.target)?.wrapper.display());
+/// `cargo xtask codex`: the path alone on stdout, for `$(…)`.
+pub(crate) fn print(native: bool) -> Outcome {
+    let codex = install(&Workspace::read()?.target)?;
+    println!("{}", if native { codex.native } else { codex.wrapper }.display());
     Ok(())
 }
 
@@ -41,7 +42,7 @@ pub(crate) fn install(target: &Path) -> Outcome<Codex> {
         return Ok(codex);
     }
     require_node()?;
-    println!("installing @openai/codex@{VERSION} into {}", folder.display());
+    eprintln!("installing @openai/codex@{VERSION} into {}", folder.display());
     let fresh = base.join("installing");
     remove(&fresh)?;
     fs::create_dir_all(&fresh).map_err(|error| failed("create", &fresh, &error))?;

@@ -21,7 +21,7 @@ cargo xtask COMMAND
   test [--fast]        install the pinned Codex under target/, then check everything and run every test
                        (--fast leaves out rustdoc and the crates-alone check)
   tidy                 check the rules of the house that no compiler checks
-  codex                install the pinned Codex and print the path of its program
+  codex [--native]     install the pinned Codex and print the path of its program
   bench [FILTER]       run the criterion benches, shortened
   startup [--runs N]   time `codex-companion --version` beside an empty program
 ";
@@ -37,7 +37,8 @@ fn main() -> ExitCode {
         ["test"] => suite::run(false),
         ["test", "--fast"] => suite::run(true),
         ["tidy"] => tidy::run(),
-        ["codex"] => codex::print(),
+        ["codex"] => codex::print(false),
+        ["codex", "--native"] => codex::print(true),
         ["bench"] => bench::run(None),
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
         ["startup"] => startup::run(None),

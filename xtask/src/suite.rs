@@ -4,6 +4,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::program::{self, Outcome};
@@ -13,6 +14,10 @@ use crate::{codex, leftovers, tidy};
 /// Where tests find the program that users start, and the native one behind it.
 const CODEX: &str = "CODEX_COMPANION_TEST_CODEX";
 const CODEX_NATIVE: &str = "CODEX_COMPANION_TEST_CODEX_NATIVE";
+
+/// What runs the tests alone, for a person's shell.
+const TESTS: &str = "CODEX_COMPANION_TEST_CODEX=$(cargo xtask codex) \
+    CODEX_COMPANION_TEST_CODEX_NATIVE=$(cargo xtask codex --native) cargo test --workspace --all-features";
 
 pub(crate) fn run(fast: bool) -> Outcome {
     require_tools()?;
@@ -39,9 +44,8 @@ pub(crate) fn run(fast: bool) -> Outcome {
             .args(["test", "--workspace", "--all-features", "--no-fail-fast"])
             .current_dir(workspace::root());
         command.env(CODEX, &codex.wrapper).env(CODEX_NATIVE, &codex.native);
-        let again = program::display(&command);
         command.env(leftovers::VARIABLE, &run);
-        steps.run("tests", &again, || run_tests(&mut command, &mut counts));
+        steps.run("tests", TESTS, || run_tests(&mut command, &mut counts));
         steps.run("no process left behind", "cargo xtask test", || {
             let left = leftovers::wait_for_none(&run, &workspace.target.join("real-codex"), &before);
             if left.is_empty() { Ok(()) } else { Err(format!("still running:\n  {}", left.join("\n  "))) }
@@ -84,19 +88,32 @@ fn require_tools() -> Outcome {
 }
 
 /// Runs `cargo test`, passes its stdout through and counts.
+///
+/// The end of cargo ends it, not the end of its output: a process that a test left behind can hold that open.
 fn run_tests(command: &mut Command, counts: &mut Counts) -> Outcome {
+    const QUIET: Duration = Duration::from_millis(200);
     let mut child =
         command.stdout(Stdio::piped()).spawn().map_err(|error| program::not_started(command, &error))?;
-    let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped"));
+    let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+    // Bounded: when our own reader is slow, cargo waits for us.
+    let (sender, lines) = mpsc::sync_channel(64);
+    std::thread::spawn(move || {
+        output.split(b'\n').map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
     let mut stdout = std::io::stdout().lock();
-    let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-        // Nobody reading us any longer is no reason to stop: the exit code still tells.
-        let _ = stdout.write_all(&line);
-        counts.read(&String::from_utf8_lossy(&line));
-        line.clear();
+    let failed = |error| format!("cannot wait for cargo test: {error}");
+    loop {
+        match lines.recv_timeout(QUIET) {
+            Ok(line) => {
+                // Nobody reading us any longer is no reason to stop: the exit code still tells.
+                let _ = stdout.write_all(&line).and_then(|()| stdout.write_all(b"\n"));
+                counts.read(&String::from_utf8_lossy(&line));
+            }
+            Err(RecvTimeoutError::Timeout) if child.try_wait().map_err(failed)?.is_none() => {}
+            Err(_) => break,
+        }
     }
-    let status = child.wait().map_err(|error| format!("cannot wait for cargo test: {error}"))?;
+    let status = child.wait().map_err(failed)?;
     if status.success() { Ok(()) } else { Err(format!("cargo test: {status}")) }
 }
 
