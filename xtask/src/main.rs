@@ -6,6 +6,7 @@
 mod bench;
 mod codex;
 mod leftovers;
+mod overhead;
 mod program;
 mod startup;
 mod suite;
@@ -24,6 +25,7 @@ cargo xtask COMMAND
   codex [--native]     install the pinned Codex and print the path of its program
   bench [FILTER]       run the criterion benches, shortened
   startup [--runs N]   time `codex-companion --version` beside an empty program
+  overhead [--runs N]  time `task` and `review` through the real Codex beside a minimal client
 ";
 
 fn main() -> ExitCode {
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
         ["startup"] => startup::run(None),
         ["startup", "--runs", runs] => startup::run(Some(runs)),
+        ["overhead"] => overhead::run(None),
+        ["overhead", "--runs", runs] => overhead::run(Some(runs)),
         other => Err(format!("unknown command or flag: {}\n\n{HELP}", other.join(" "))),
     };
     match outcome {
