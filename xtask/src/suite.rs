@@ -1,0 +1,259 @@
+//! `cargo xtask test`: everything that must hold before a change is merged, in one command.
+//!
+//! A failing step does not hide the ones behind it: all run, and the end says which failed and how to run each alone.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::program::{self, Outcome};
+use crate::workspace::{self, Workspace};
+use crate::{codex, leftovers, tidy};
+
+/// Where tests find the program that users start, and the native one behind it.
+const CODEX: &str = "CODEX_COMPANION_TEST_CODEX";
+const CODEX_NATIVE: &str = "CODEX_COMPANION_TEST_CODEX_NATIVE";
+
+/// What runs the tests alone, for a person's shell.
+const TESTS: &str = "CODEX_COMPANION_TEST_CODEX=$(cargo xtask codex) \
+    CODEX_COMPANION_TEST_CODEX_NATIVE=$(cargo xtask codex --native) cargo test --workspace --all-features";
+
+pub(crate) fn run(fast: bool) -> Outcome {
+    require_tools()?;
+    let workspace = Workspace::read()?;
+    let mut steps = Steps::new();
+
+    steps.run("tidy", "cargo xtask tidy", tidy::run);
+    steps.cargo("formatting", &["fmt", "--all", "--check"], &[]);
+    let clippy = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    steps.cargo("clippy", &clippy, &[]);
+    if !fast {
+        let doc = ["doc", "--workspace", "--all-features", "--no-deps"];
+        steps.cargo("rustdoc", &doc, &[("RUSTDOCFLAGS", "-D warnings")]);
+        steps.run("each crate alone", "cargo check --package NAME", || crates_alone(&workspace));
+    }
+    let mut counts = Counts::default();
+    let codex = steps.run("real Codex", "cargo xtask codex", || codex::install(&workspace.target));
+    // Without Codex there is nothing to fall back on: a run that left those tests out would look like a good one.
+    if let Some(codex) = codex {
+        let run = leftovers::unique_run();
+        let before = leftovers::running();
+        let mut command = program::cargo();
+        command
+            .args(["test", "--workspace", "--all-features", "--no-fail-fast"])
+            .current_dir(workspace::root());
+        command.env(CODEX, &codex.wrapper).env(CODEX_NATIVE, &codex.native);
+        command.env(leftovers::VARIABLE, &run);
+        steps.run("tests", TESTS, || run_tests(&mut command, &mut counts));
+        steps.run("no process left behind", "cargo xtask test", || {
+            let left = leftovers::wait_for_none(&run, &workspace.target.join("real-codex"), &before);
+            if left.is_empty() { Ok(()) } else { Err(format!("still running:\n  {}", left.join("\n  "))) }
+        });
+    }
+    steps.conclude(&counts)
+}
+
+/// Each published crate by itself, then without features, then with each of them: in the whole workspace cargo unites
+/// the features of all members, which hides one that was forgotten.
+fn crates_alone(workspace: &Workspace) -> Outcome {
+    for package in workspace.packages.iter().filter(|package| package.published) {
+        let check = |arguments: &[&str]| {
+            let mut command = program::cargo();
+            command.args(["check", "--quiet", "--package", &package.name]).args(arguments);
+            program::status(command.current_dir(workspace::root()))
+        };
+        check(&[])?;
+        if !package.features.is_empty() {
+            check(&["--no-default-features"])?;
+        }
+        for feature in &package.features {
+            check(&["--no-default-features", "--features", feature])?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails early, and with what to do, on a machine that has Rust but not all of it.
+fn require_tools() -> Outcome {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if program::output(program::cargo().args([subcommand, "--version"])).is_err() {
+            return Err(format!("`cargo {subcommand}` is missing: rustup component add {component}"));
+        }
+    }
+    if !program::present("git", "--version") {
+        return Err("git is missing, and the tests make repositories with it: install it first".to_owned());
+    }
+    Ok(())
+}
+
+/// Runs `cargo test`, passes its stdout through and counts.
+///
+/// The end of cargo ends it, not the end of its output: a process that a test left behind can hold that open.
+fn run_tests(command: &mut Command, counts: &mut Counts) -> Outcome {
+    const QUIET: Duration = Duration::from_millis(200);
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().map_err(|error| program::not_started(command, &error))?;
+    let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+    // Bounded: when our own reader is slow, cargo waits for us.
+    let (sender, lines) = mpsc::sync_channel(64);
+    std::thread::spawn(move || {
+        output.split(b'\n').map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    let mut stdout = std::io::stdout().lock();
+    let failed = |error| format!("cannot wait for cargo test: {error}");
+    loop {
+        match lines.recv_timeout(QUIET) {
+            Ok(line) => {
+                // Nobody reading us any longer is no reason to stop: the exit code still tells.
+                let _ = stdout.write_all(&line).and_then(|()| stdout.write_all(b"\n"));
+                counts.read(&String::from_utf8_lossy(&line));
+            }
+            Err(RecvTimeoutError::Timeout) if child.try_wait().map_err(failed)?.is_none() => {}
+            Err(_) => break,
+        }
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() { Ok(()) } else { Err(format!("cargo test: {status}")) }
+}
+
+/// The steps that ran, with what to type for those that failed.
+struct Steps {
+    begun: Instant,
+    count: usize,
+    failures: Vec<Failure>,
+}
+
+struct Failure {
+    step: String,
+    again: String,
+    message: String,
+}
+
+impl Steps {
+    fn new() -> Self {
+        Self { begun: Instant::now(), count: 0, failures: Vec::new() }
+    }
+
+    /// Runs a step; `again` is what runs it alone.
+    fn run<T>(&mut self, step: &str, again: &str, work: impl FnOnce() -> Outcome<T>) -> Option<T> {
+        self.count += 1;
+        println!("\n[{}] {step}: {again}", elapsed(self.begun.elapsed()));
+        let begun = Instant::now();
+        match work() {
+            Ok(value) => {
+                println!("    {step}: ok, {}", elapsed(begun.elapsed()));
+                Some(value)
+            }
+            Err(message) => {
+                println!("    {step}: FAILED, {}\n{message}", elapsed(begun.elapsed()));
+                self.failures.push(Failure { step: step.to_owned(), again: again.to_owned(), message });
+                None
+            }
+        }
+    }
+
+    fn cargo(&mut self, step: &str, arguments: &[&str], variables: &[(&str, &str)]) {
+        let mut command = program::cargo();
+        command.args(arguments).envs(variables.iter().copied()).current_dir(workspace::root());
+        self.run(step, &program::display(&command), || program::status(&mut command));
+    }
+
+    /// Says once more, at the end, where people look, what failed; the last line is the whole in short.
+    fn conclude(self, counts: &Counts) -> Outcome {
+        println!();
+        for failure in &self.failures {
+            println!("FAILED {}: {}", failure.step, failure.message.lines().next().unwrap_or_default());
+        }
+        for test in &counts.failed {
+            println!("FAILED test {test}");
+        }
+        let took = elapsed(self.begun.elapsed());
+        let summary = format!("{} steps in {took}, {}", self.count, counts.summary());
+        if self.failures.is_empty() {
+            println!("xtask test: ok: {summary}");
+            return Ok(());
+        }
+        let again: Vec<_> = self.failures.iter().map(|failure| format!("  {}", failure.again)).collect();
+        Err(format!("{} of {summary}; to run what failed alone:\n{}", self.failures.len(), again.join("\n")))
+    }
+}
+
+/// The sum of cargo test's closing lines, and the tests that failed.
+#[derive(Default)]
+struct Counts {
+    suites: usize,
+    passed: usize,
+    ignored: usize,
+    failed: Vec<String>,
+}
+
+impl Counts {
+    fn read(&mut self, line: &str) {
+        let line = line.trim_end();
+        if let Some(totals) = line.strip_prefix("test result: ") {
+            // "ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.08s"
+            self.suites += 1;
+            for (count, what) in totals.split(['.', ';']).filter_map(|part| part.trim().split_once(' ')) {
+                let count = count.parse().unwrap_or(0);
+                match what {
+                    "passed" => self.passed += count,
+                    "ignored" => self.ignored += count,
+                    _ => {}
+                }
+            }
+        } else if let Some(name) =
+            line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"))
+        {
+            self.failed.push(name.to_owned());
+        }
+    }
+
+    fn summary(&self) -> String {
+        let Self { suites, passed, ignored, failed } = self;
+        format!("{passed} tests passed, {} failed, {ignored} ignored in {suites} test programs", failed.len())
+    }
+}
+
+fn elapsed(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_added_up() {
+        let mut counts = Counts::default();
+        for line in [
+            "running 3 tests\n",
+            "test frame::noise ... ok\n",
+            "test turn::row_3 ... FAILED\n",
+            "test result: FAILED. 11 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.08s\n",
+            "test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.20s\r\n",
+            "test result: what is this\n",
+        ] {
+            counts.read(line);
+        }
+        assert_eq!(counts.summary(), "15 tests passed, 1 failed, 2 ignored in 3 test programs");
+        assert_eq!(counts.failed, ["turn::row_3"]);
+    }
+
+    #[test]
+    fn a_failed_step_does_not_stop_the_next_and_fails_the_whole() {
+        let mut steps = Steps::new();
+        assert_eq!(steps.run::<()>("first", "run first", || Err("broke\ndetails".to_owned())), None);
+        assert_eq!(steps.run("second", "run second", || Ok(2)), Some(2));
+        let error = steps.conclude(&Counts::default()).unwrap_err();
+        assert!(error.starts_with("1 of 2 steps in 0:00, "), "{error}");
+        assert!(error.ends_with("alone:\n  run first"), "{error}");
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(elapsed(Duration::from_secs(0)), "0:00");
+        assert_eq!(elapsed(Duration::from_secs(605)), "10:05");
+    }
+}
