@@ -108,6 +108,22 @@ impl Environment {
     }
 }
 
+/// The working directory of this process.
+///
+/// # Errors
+/// When it is gone or cannot be entered.
+pub fn working_directory() -> std::io::Result<PathBuf> {
+    std::env::current_dir()
+}
+
+/// The file of this program.
+///
+/// # Errors
+/// When the operating system does not tell.
+pub fn this_program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// The variable of a timeout: `idle_timeout_ms` is `CODEX_COMPANION_IDLE_TIMEOUT_MS`.
 pub(crate) fn variable(key: &str) -> String {
     format!("CODEX_COMPANION_{}", key.to_ascii_uppercase())

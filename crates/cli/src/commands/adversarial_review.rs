@@ -1,5 +1,7 @@
 //! `adversarial-review`: the design and the assumptions of a change, challenged.
 
+use codex_review_target::InputMode;
+
 use super::{Answer, App, block_on, limits, reviewing, task};
 use crate::args::AdversarialReviewArgs;
 use crate::engine::{self, Access, Ask, ThreadChoice, Work};
@@ -9,16 +11,24 @@ use crate::prompts::AdversarialReview;
 use crate::render::ReviewKind;
 use crate::review_output::{output_schema, read_review};
 
+/// What the reviewer is told when the change is too large to be sent.
+const SELF_COLLECT: &str = "The change is too large to be sent whole. What follows is an overview of it and the commands that \
+    show the rest; they read only. Look at every file that could matter before you judge.";
+
 pub(super) fn run(app: &App, flags: &AdversarialReviewArgs) -> Result<Answer, Failure> {
     let focus = task::read_prompt(app, &flags.prompt)?.unwrap_or_default();
     let target = reviewing::target(&app.cwd, &flags.target)?;
     let settings = app.settings(Some(target.repo_root()), Some(&flags.run))?;
     let codex = app.codex(&settings, target.repo_root(), &flags.run)?;
-    let report = reviewing::report(ReviewKind::Adversarial, &target);
-    app.note(&format!("reviewing the {}", target.label()));
+    let context = reviewing::context(app, &target)?;
+    reviewing::tell_left_out(app, &context);
+    let report = reviewing::report(ReviewKind::Adversarial, &target, &context);
+    let guidance = match context.input_mode {
+        InputMode::SelfCollect => SELF_COLLECT,
+        _ => "",
+    };
     let label = target.label();
-    let context = String::new();
-    let text = AdversarialReview { target: &label, context: &context, guidance: "", focus: &focus }.prompt();
+    let text = AdversarialReview { target: &label, context: &context.text, guidance, focus: &focus }.prompt();
     prompt::check_length(&text)?;
     let work = Work {
         thread: ThreadChoice::Ephemeral,

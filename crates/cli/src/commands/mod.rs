@@ -14,7 +14,7 @@ use codex_rpc::client::TurnLimits;
 
 use crate::args::{Cli, Command, GlobalArgs, RunArgs};
 use crate::engine::{self, Codex, Progress, Stop};
-use crate::environment::Environment;
+use crate::environment::{Environment, working_directory};
 use crate::exit::{Exit, Failure, Kind};
 use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile};
 use crate::{args, progress};
@@ -57,7 +57,7 @@ pub struct App {
 pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
     let cwd = match &cli.global.cwd {
         Some(dir) => std::path::absolute(dir),
-        None => std::env::current_dir(),
+        None => working_directory(),
     };
     let cwd =
         cwd.map_err(|error| Failure::new(Kind::Io, "cannot tell the working directory").caused_by(error))?;

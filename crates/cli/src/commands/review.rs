@@ -33,8 +33,8 @@ fn review(
     settings: &Settings,
     format: Format,
 ) -> Result<Answer, Failure> {
-    let report = reviewing::report(ReviewKind::Native, target);
-    app.note(&format!("reviewing the {}", target.label()));
+    let context = reviewing::context(app, target)?;
+    let report = reviewing::report(ReviewKind::Native, target, &context);
     let work = Work {
         thread: ThreadChoice::Ephemeral,
         ask: Ask::Review(codex_target(target)),

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use codex_review_target::{Error, ErrorKind, ResolveOptions, Scope as TargetScope, Target, resolve};
+use codex_review_target::{
+    Cancel, CollectOptions, Context, Error, ErrorKind, ResolveOptions, Scope as TargetScope, Target, collect,
+    resolve,
+};
 
 use crate::args::{Scope, TargetArgs};
 use crate::engine::{self, Ran};
@@ -10,8 +13,11 @@ use crate::exit::{Exit, Failure, Kind};
 use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
 use crate::review_output::Reading;
 
-use super::Answer;
+use super::{Answer, App};
 use crate::args::Format;
+
+/// How many files that are not sent whole are named on stderr.
+const LEFT_OUT_SHOWN: usize = 5;
 
 /// Finds what is to be reviewed in the repository around a folder.
 pub(super) fn target(folder: &Path, flags: &TargetArgs) -> Result<Target, Failure> {
@@ -49,15 +55,47 @@ pub(super) fn from_target(error: Error) -> Failure {
     failure.caused_by(error)
 }
 
+/// Looks at the change, and says on stderr what is reviewed.
+pub(super) fn context(app: &App, target: &Target) -> Result<Context, Failure> {
+    let context = collect(target, &CollectOptions::new(), &Cancel::new()).map_err(from_target)?;
+    app.note(&format!("reviewing the {}", context.summary));
+    Ok(context)
+}
+
+/// Says on stderr which files the reviewer is only told about, and why.
+pub(super) fn tell_left_out(app: &App, context: &Context) {
+    let left_out: Vec<_> = context.manifest.left_out().collect();
+    for entry in left_out.iter().take(LEFT_OUT_SHOWN) {
+        let reason = entry.reason.as_deref().unwrap_or("not sent");
+        app.note(&format!("not sent whole: {} ({reason})", entry.file.path));
+    }
+    if left_out.len() > LEFT_OUT_SHOWN {
+        app.note(&format!("not sent whole: {} more; --json lists them", left_out.len() - LEFT_OUT_SHOWN));
+    }
+    for skipped in &context.manifest.skipped {
+        app.note(&format!("not looked at: {} ({})", skipped.path, skipped.reason));
+    }
+}
+
 /// A report of what was reviewed, with no result yet.
-pub(super) fn report(kind: ReviewKind, target: &Target) -> ReviewReport {
-    let target = render::Target {
+pub(super) fn report(kind: ReviewKind, target: &Target, context: &Context) -> ReviewReport {
+    let reported = render::Target {
         mode: target.mode().to_owned(),
         label: target.label(),
         base_ref: target.base_ref().map(str::to_owned),
         explicit: target.explicit(),
     };
-    ReviewReport::new(kind, target)
+    let mut report = ReviewReport::new(kind, reported);
+    report.context = Some(render::Context {
+        repo_root: context.repo_root.clone(),
+        branch: context.branch.clone(),
+        summary: context.summary.clone(),
+        input_mode: Some(context.input_mode.as_str().to_owned()),
+        file_count: Some(context.file_count),
+        diff_bytes: Some(context.diff_bytes),
+        manifest: serde_json::to_value(&context.manifest).ok(),
+    });
+    report
 }
 
 /// Fills in what came of the turn, and writes the report.

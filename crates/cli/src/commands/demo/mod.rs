@@ -18,6 +18,7 @@ use serde_json::json;
 use self::repository::{BUGGY_FILE, Repository};
 use super::{Answer, App, review};
 use crate::engine::{self, Codex};
+use crate::environment;
 use crate::exit::{Failure, Kind};
 
 /// The model that the demo says it talks to: one that no catalogue has.
@@ -44,7 +45,7 @@ pub(super) fn run(app: &App) -> Result<Answer, Failure> {
             (Codex { env: env.to_vec(), ..codex(program, root) }, who)
         }
         None => {
-            let program = std::env::current_exe().map_err(cannot("find this program"))?;
+            let program = environment::this_program().map_err(cannot("find this program"))?;
             (
                 codex(program, root),
                 "no `codex` in PATH, so its app-server is scripted as well as the model".to_owned(),
@@ -93,7 +94,7 @@ fn finding(root: &Path) -> Finding {
 /// Plays the app-server on standard input and output.
 #[must_use]
 pub fn serve() -> ExitCode {
-    let root = std::env::current_dir().unwrap_or_default();
+    let root = environment::working_directory().unwrap_or_default();
     let review = json!({
         "findings": [{
             "title": repository::TITLE,
