@@ -7,11 +7,12 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::exit::{Failure, Kind};
-use crate::stdio;
+use crate::stdio::{self, Unread};
 
 /// The most characters that Codex takes as one input (observed, 0.169.0: more is refused with -32602).
 pub const MAX_CHARS: usize = 1_048_576;
@@ -64,29 +65,63 @@ impl PromptArgs {
     }
 }
 
+/// How long standard input may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Before its first byte.
+    pub first: Duration,
+    /// Between one read and the next.
+    pub between: Duration,
+    /// Whether a silent standard input means that there is no prompt, rather than that one is missing.
+    pub optional: bool,
+}
+
 impl Source {
     /// Reads the prompt. `None` when there is no source or it is empty.
     ///
     /// # Errors
-    /// A file that cannot be read, bytes that are not UTF-8, more than [`MAX_CHARS`] characters.
-    pub fn read(self, stdin: impl Read) -> Result<Option<String>, Failure> {
+    /// A file that cannot be read, bytes that are not UTF-8, more than [`MAX_CHARS`] characters, a standard input that stays
+    /// open and silent for longer than `patience`, unless the prompt is optional and nothing came at all.
+    pub fn read(
+        self,
+        stdin: impl Read + Send + 'static,
+        patience: Patience,
+    ) -> Result<Option<String>, Failure> {
         let (bytes, origin) = match self {
             Self::None => return Ok(None),
             Self::Words(words) => (words.into_bytes(), "the command line".to_owned()),
-            Self::Stdin => (read(stdin, "standard input")?, "standard input".to_owned()),
+            Self::Stdin => match read_stdin(stdin, patience)? {
+                Some(bytes) => (bytes, "standard input".to_owned()),
+                None => return Ok(None),
+            },
             Self::File(path) => {
                 let origin = path.display().to_string();
                 let file = File::open(&path).map_err(|error| {
                     Failure::new(Kind::Prompt, format!("cannot open the prompt file {origin}"))
                         .caused_by(error)
                 })?;
-                (read(file, &origin)?, origin)
+                let bytes = stdio::read_to_end(file).map_err(|error| cannot_read(&origin, error))?;
+                (bytes, origin)
             }
         };
         let prompt = String::from_utf8(bytes)
             .map_err(|error| not_utf8(&origin, Some(error.utf8_error().valid_up_to())))?;
         check_length(&prompt)?;
         Ok((!prompt.is_empty()).then_some(prompt))
+    }
+}
+
+fn read_stdin(stdin: impl Read + Send + 'static, patience: Patience) -> Result<Option<Vec<u8>>, Failure> {
+    match stdio::read_within(stdin, patience.first, patience.between) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Unread::Silent(limit)) if patience.optional && limit == patience.first => Ok(None),
+        Err(Unread::Silent(limit)) => {
+            let message = format!("standard input is open, and nothing came on it for {} s", limit.as_secs());
+            Err(Failure::new(Kind::Prompt, message).with_hint(
+                "close it (`< /dev/null`), or name the prompt on the command line or with --prompt-file",
+            ))
+        }
+        Err(Unread::Failed(error)) => Err(cannot_read("standard input", error)),
     }
 }
 
@@ -108,10 +143,8 @@ pub fn check_length(prompt: &str) -> Result<(), Failure> {
     Err(Failure::new(Kind::PromptTooLong, message).with_hint(hint))
 }
 
-fn read(reader: impl Read, origin: &str) -> Result<Vec<u8>, Failure> {
-    stdio::read_to_end(reader).map_err(|error| {
-        Failure::new(Kind::Prompt, format!("cannot read the prompt from {origin}")).caused_by(error)
-    })
+fn cannot_read(origin: &str, error: std::io::Error) -> Failure {
+    Failure::new(Kind::Prompt, format!("cannot read the prompt from {origin}")).caused_by(error)
 }
 
 fn not_utf8(origin: &str, valid_up_to: Option<usize>) -> Failure {
@@ -122,7 +155,30 @@ fn not_utf8(origin: &str, valid_up_to: Option<usize>) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+
+    const PATIENT: Patience =
+        Patience { first: Duration::from_secs(60), between: Duration::from_secs(60), optional: false };
+
+    /// A pipe that nobody writes to and nobody closes: what programs leave to those that they start.
+    #[test]
+    fn a_silent_pipe_ends_the_wait() {
+        let hasty =
+            Patience { first: Duration::from_millis(20), between: Duration::from_millis(20), optional: true };
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        assert_eq!(Source::Stdin.read(reader, hasty).unwrap(), None);
+        let (reader, _open) = std::io::pipe().unwrap();
+        let failure = Source::Stdin.read(reader, Patience { optional: false, ..hasty }).unwrap_err();
+        assert!(failure.to_string().contains("standard input is open"), "{failure}");
+        // What has begun must end: half a prompt is none.
+        let (reader, mut other) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut other, b"half of it").unwrap();
+        let hasty = Patience { between: Duration::from_millis(30), ..hasty };
+        assert!(Source::Stdin.read(reader, hasty).is_err());
+        drop(std::io::Write::write_all(&mut writer, b"late"));
+    }
 
     fn words(words: &[&str]) -> PromptArgs {
         PromptArgs { words: words.iter().map(OsString::from).collect(), ..PromptArgs::default() }
@@ -156,18 +212,21 @@ mod tests {
     fn d16_what_is_piped_in_is_kept() {
         let big = "0123456789".repeat(30_000);
         for text in [" \n lead\r\nand trail \n", "\u{feff}bom", big.as_str()] {
-            assert_eq!(Source::Stdin.read(text.as_bytes()).unwrap().as_deref(), Some(text));
+            assert_eq!(
+                Source::Stdin.read(Cursor::new(text.to_owned()), PATIENT).unwrap().as_deref(),
+                Some(text)
+            );
         }
-        assert_eq!(Source::Stdin.read(&b""[..]).unwrap(), None);
-        assert_eq!(Source::None.read(&b"never read"[..]).unwrap(), None);
+        assert_eq!(Source::Stdin.read(&b""[..], PATIENT).unwrap(), None);
+        assert_eq!(Source::None.read(&b"never read"[..], PATIENT).unwrap(), None);
     }
 
     #[test]
     fn what_cannot_be_sent_is_refused() {
-        let failure = Source::Stdin.read(&b"abc\xff"[..]).unwrap_err();
+        let failure = Source::Stdin.read(&b"abc\xff"[..], PATIENT).unwrap_err();
         assert_eq!(failure.to_string(), "the prompt from standard input is not UTF-8 (byte 3)");
 
-        let failure = Source::File("/nowhere/at/all".into()).read(&b""[..]).unwrap_err();
+        let failure = Source::File("/nowhere/at/all".into()).read(&b""[..], PATIENT).unwrap_err();
         assert_eq!(failure.to_string(), "cannot open the prompt file /nowhere/at/all");
         assert_eq!(failure.causes().len(), 1);
 

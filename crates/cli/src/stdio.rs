@@ -28,6 +28,57 @@ pub fn read_to_end(mut reader: impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
+/// Why a read was given up.
+#[derive(Debug)]
+pub enum Unread {
+    /// Nothing came for so long.
+    Silent(Duration),
+    /// What the reader says.
+    Failed(io::Error),
+}
+
+/// Reads to the end, unless nothing comes for `first`, or nothing more for `between`: a program that starts us may leave
+/// us a pipe that nobody ever closes.
+///
+/// The reading goes on in a thread of its own, which a given-up read leaves blocked until the process ends.
+///
+/// # Errors
+/// [`Unread`].
+pub fn read_within(
+    mut reader: impl Read + Send + 'static,
+    first: Duration,
+    between: Duration,
+) -> Result<Vec<u8>, Unread> {
+    let (send, chunks) = std::sync::mpsc::sync_channel::<io::Result<Vec<u8>>>(4);
+    thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let read = match reader.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    thread::sleep(RETRY);
+                    continue;
+                }
+                read => read.map(|count| buffer[..count].to_vec()),
+            };
+            let last = read.as_ref().map_or(true, Vec::is_empty);
+            if send.send(read).is_err() || last {
+                return;
+            }
+        }
+    });
+    let (mut bytes, mut limit) = (Vec::new(), first);
+    loop {
+        match chunks.recv_timeout(limit) {
+            Ok(Ok(chunk)) if chunk.is_empty() => return Ok(bytes),
+            Ok(Ok(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(Err(error)) => return Err(Unread::Failed(error)),
+            Err(_) => return Err(Unread::Silent(limit)),
+        }
+        limit = between;
+    }
+}
+
 /// Reads the raw argument string of `--arguments-stdin`.
 ///
 /// # Errors

@@ -46,7 +46,6 @@ pub const LATER_FLAGS: &[(&str, &str)] = &[
     ("adversarial-review", "broker"),
     ("task", "background"),
     ("task", "broker"),
-    ("task", "resume_last"),
 ];
 
 /// What the command line asks for.

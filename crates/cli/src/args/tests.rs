@@ -306,8 +306,8 @@ fn what_comes_later_is_refused_in_plain_words() {
     let failure = refused(&["task", "--background", "x"]);
     assert_eq!(failure.to_string(), "`task --background` is not in this version yet");
     assert_eq!(
-        refused(&["task", "--resume", "x"]).to_string(),
-        "`task --resume-last` is not in this version yet"
+        refused(&["review", "--broker", "never"]).to_string(),
+        "`review --broker` is not in this version yet"
     );
     // A prompt may speak of it.
     assert!(parse(&argv(&["task", "what", "does", "status", "do?"]), None, false).is_ok());

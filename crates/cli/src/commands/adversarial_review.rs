@@ -16,7 +16,7 @@ const SELF_COLLECT: &str = "The change is too large to be sent whole. What follo
     show the rest; they read only. Look at every file that could matter before you judge.";
 
 pub(super) fn run(app: &App, flags: &AdversarialReviewArgs) -> Result<Answer, Failure> {
-    let focus = task::read_prompt(app, &flags.prompt)?.unwrap_or_default();
+    let focus = task::read_prompt(app, &flags.prompt, true)?.unwrap_or_default();
     let target = reviewing::target(&app.cwd, &flags.target)?;
     let settings = app.settings(Some(target.repo_root()), Some(&flags.run))?;
     let codex = app.codex(&settings, target.repo_root(), &flags.run)?;

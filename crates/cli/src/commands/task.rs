@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use codex_review_target::{ResolveOptions, Scope, resolve};
 use codex_rpc::policy::AllowList;
@@ -10,15 +11,19 @@ use super::{Answer, App, block_on, limits};
 use crate::args::{Approvals, TaskArgs};
 use crate::engine::{self, Access, Ask, Ran, ThreadChoice, Work};
 use crate::exit::{Exit, Failure, Kind};
-use crate::prompt::{PromptArgs, Source};
+use crate::prompt::{Patience, PromptArgs, Source};
 use crate::render::{self, ErrorReport, TaskReport};
-use crate::settings::Settings;
+use crate::settings::{Settings, Timeouts};
+
+/// How long a piped standard input may be silent when it need not hold anything.
+const FOCUS_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(app: &App, flags: &TaskArgs) -> Result<Answer, Failure> {
-    let text = read_prompt(app, &flags.prompt)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| {
-        Failure::new(Kind::Prompt, "there is no prompt")
-            .with_hint("write it behind the flags, name a file with --prompt-file, or pipe it in")
-    })?;
+    let text =
+        read_prompt(app, &flags.prompt, false)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| {
+            Failure::new(Kind::Prompt, "there is no prompt")
+                .with_hint("write it behind the flags, name a file with --prompt-file, or pipe it in")
+        })?;
     let root = work_tree(&app.cwd);
     let settings = app.settings(Some(&root), Some(&flags.run))?;
     let codex = app.codex(&settings, &root, &flags.run)?;
@@ -93,12 +98,17 @@ fn work_tree(cwd: &Path) -> PathBuf {
     root.or_else(|| cwd.canonicalize().ok()).unwrap_or_else(|| cwd.to_path_buf())
 }
 
-/// The prompt, from wherever it comes.
-pub(super) fn read_prompt(app: &App, prompt: &PromptArgs) -> Result<Option<String>, Failure> {
+/// The prompt, from wherever it comes. One that is optional is not waited for long when nothing is written to a standard
+/// input that stays open.
+pub(super) fn read_prompt(app: &App, prompt: &PromptArgs, optional: bool) -> Result<Option<String>, Failure> {
     let stdin = std::io::stdin();
     let source = match prompt.source(!stdin.is_terminal())? {
         Source::File(file) => Source::File(app.cwd.join(file)),
         source => source,
     };
-    source.read(stdin.lock())
+    let between = Timeouts::default().idle;
+    // `-` was asked for by name, so something is meant to come.
+    let optional = optional && prompt.prompt_file.is_none();
+    let first = if optional { FOCUS_PATIENCE } else { between };
+    source.read(stdin, Patience { first, between, optional })
 }

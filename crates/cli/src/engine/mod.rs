@@ -23,6 +23,7 @@ use codex_rpc::protocol::{
 use codex_rpc::transport::{ChildHandle, ChildOptions};
 use codex_rpc::turn::{Phase, TurnEvent, TurnOutcome};
 use serde_json::{Map, Value};
+use tokio::task::JoinHandle;
 
 pub use failure::{from_client, from_ran, not_signed_in};
 pub use locate::{codex as locate_codex, in_path};
@@ -33,6 +34,8 @@ use crate::exit::{Failure, Kind};
 
 /// The name that Codex knows us by.
 const CLIENT_NAME: &str = "codex-companion";
+/// How long the naming of a thread is waited for once its turn is over.
+const NAMING: Duration = Duration::from_secs(1);
 /// What the threads of tasks are named, before the prompt's first words.
 const TASK_NAME: &str = "Codex Companion Task";
 
@@ -184,7 +187,7 @@ async fn on(
     stop: &mut Stop,
 ) -> Result<Ran, Failure> {
     let begin = begin(client, codex, work);
-    let (turn, thread, warnings) = tokio::select! {
+    let (turn, thread, warnings, naming) = tokio::select! {
         begun = begin => begun?,
         stopped = stop.wait() => return Err(stopped.failure()),
     };
@@ -192,6 +195,9 @@ async fn on(
         progress.note(warning);
     }
     let outcome = follow(turn, progress, stop).await?;
+    if let Some(naming) = naming {
+        let _ = tokio::time::timeout(NAMING, naming).await;
+    }
     // Of a process that ended, all of it is known; of one that lives, what it wrote so far.
     let ended = client.close_reason().and_then(|reason| reason.stderr_tail().map(str::to_owned));
     let so_far = || client.peer().child().map(ChildHandle::stderr_tail);
@@ -199,12 +205,11 @@ async fn on(
     Ok(Ran { outcome, thread_id: thread.to_string(), stderr_tail, warnings })
 }
 
+/// A turn that runs, its thread, what to warn the user of, and the naming of the thread.
+type Begun = (Turn, ThreadId, Vec<String>, Option<JoinHandle<()>>);
+
 /// Opens the thread and begins the turn. What else has to be known first is asked at the same time.
-async fn begin(
-    client: &Client,
-    codex: &Codex,
-    work: &Work,
-) -> Result<(Turn, ThreadId, Vec<String>), Failure> {
+async fn begin(client: &Client, codex: &Codex, work: &Work) -> Result<Begun, Failure> {
     let account_params = AccountReadParams::new();
     let account = client.request(&account_params);
     let (opened, account, warnings) =
@@ -236,10 +241,13 @@ async fn begin(
         }
     };
     let turn = turn.map_err(|error| from_client(&error))?;
-    if let (true, Ask::Prompt { text, .. }) = (new && work.thread == ThreadChoice::Persistent, &work.ask) {
-        name(client, &thread, text);
-    }
-    Ok((turn, thread, warnings))
+    let naming = match &work.ask {
+        Ask::Prompt { text, .. } if new && work.thread == ThreadChoice::Persistent => {
+            Some(name(client, &thread, text))
+        }
+        _ => None,
+    };
+    Ok((turn, thread, warnings, naming))
 }
 
 fn approval_policy(work: &Work) -> ApprovalPolicy {
@@ -287,12 +295,12 @@ async fn open(client: &Client, codex: &Codex, work: &Work) -> Result<(ThreadId, 
     Ok((opened.thread.id, resume.is_none()))
 }
 
-/// Names a new task's thread, so that `codex resume` lists it by what it was about. Nobody waits for that.
-fn name(client: &Client, thread: &ThreadId, prompt: &str) {
+/// Names a new task's thread, so that `codex resume` lists it by what it was about. It goes on beside the turn.
+fn name(client: &Client, thread: &ThreadId, prompt: &str) -> JoinHandle<()> {
     let words = crate::sanitize::one_line(prompt, 60);
     let params = ThreadSetNameParams::new(thread.clone(), format!("{TASK_NAME}: {words}"));
     let client = client.clone();
-    tokio::spawn(async move { client.request(&params).await });
+    tokio::spawn(async move { drop(client.request(&params).await) })
 }
 
 /// The newest task of this folder, as Codex itself remembers it.
@@ -300,11 +308,9 @@ async fn last_task(client: &Client, cwd: &str) -> Result<ThreadId, Failure> {
     let mut params = ThreadListParams::new();
     params.cwd = Some(cwd.to_owned());
     params.limit = Some(50);
-    params.search_term = Some(TASK_NAME.to_owned());
-    // No filter of sources: threads of the app-server are listed as `vscode` (0.169.0).
+    // No filter of sources: threads of the app-server are listed as `vscode` (0.169.0). Of ours, only tasks are kept.
     let list = client.request(&params).await.map_err(|error| from_client(&error))?;
-    let ours = |name: &Option<String>| name.as_deref().is_some_and(|name| name.starts_with(TASK_NAME));
-    let newest = list.data.into_iter().find(|thread| ours(&thread.name) && !thread.ephemeral);
+    let newest = list.data.into_iter().find(|thread| thread.originator == CLIENT_NAME && !thread.ephemeral);
     newest.map(|thread| thread.id).ok_or_else(|| {
         Failure::new(Kind::Usage, "there is no task of this folder to continue")
             .with_hint("run `codex-companion task` without --resume-last, or name a thread with --thread")

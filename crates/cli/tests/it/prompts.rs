@@ -76,3 +76,16 @@ fn a_prompt_that_is_too_long_is_refused_before_codex_starts() {
     assert!(codex.starts().is_empty());
     bed.run(&["task"]).exits(2).says(&["there is no prompt"]);
 }
+
+/// A pipe that is left open and silent must not hang a command that needs nothing from it.
+#[test]
+fn a_silent_standard_input_is_no_focus_text() {
+    let answer = r#"{"verdict":"approve","summary":"Fine.","findings":[],"next_steps":[]}"#;
+    let (bed, codex) = Bed::scripted(Script::new().turn(Turn::say(answer)));
+    let (reader, _open) = std::io::pipe().unwrap();
+    let mut command = bed.command(&["adversarial-review"]);
+    let output = command.stdin(reader).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(codex.starts().len(), 1);
+    bed.nothing_left();
+}

@@ -31,6 +31,9 @@ fn a_task_is_done_and_can_be_resumed() {
     assert_eq!(again["threadId"].as_str(), Some(thread.as_str()));
     let text = bed.run(&["task", "Once more."]).exits(0).stdout;
     assert!(text.contains("codex resume "), "{text}");
+    let last = bed.run(&["task", "--resume-last", "--json", "And the last."]).exits(0).json();
+    assert_ne!(last["threadId"].as_str(), Some(thread.as_str()));
+    assert!(text.contains(last["threadId"].as_str().unwrap()), "{text} {last}");
     bed.run(&["task", "--thread", "01a1f6e7-f8b0-7790-9668-04274af79c1c", "x"])
         .exits(2)
         .says(&["cannot be resumed"]);

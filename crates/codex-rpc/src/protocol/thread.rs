@@ -365,6 +365,9 @@ pub struct Thread {
     /// The Codex version that made it.
     #[serde(default)]
     pub cli_version: String,
+    /// The name of the client that started it, as it gave it in `initialize`.
+    #[serde(default)]
+    pub originator: String,
     /// Where it came from: `cli`, `vscode` (everything that the app-server made), `exec`, …; JSON text for sub-agents.
     #[serde(default)]
     pub source: Option<ThreadSource>,
