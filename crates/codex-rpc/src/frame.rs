@@ -28,7 +28,7 @@ mod line;
 
 use std::io;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 pub use line::{Line, classify};
@@ -145,12 +145,13 @@ impl FrameCodec {
         self.max_frame
     }
 
-    /// Takes the line that ends after `length` more bytes of `buffer` and, if it has one, its newline.
+    /// Takes the line that ends after `length` more bytes of `buffer` and, unless the stream ends, a newline.
+    #[cold]
     fn end_line(&mut self, buffer: &mut BytesMut, length: usize, newline: usize) -> Option<Frame> {
         self.scanned = 0;
         if self.spilled.len() + length > self.max_frame || self.discarded.is_some() {
             self.discard(&buffer[..length]);
-            drop(buffer.split_to(length + newline));
+            buffer.advance(length + newline);
             return self.discarded.take().map(Frame::Noise);
         }
         if self.spilled.is_empty() {
@@ -160,44 +161,26 @@ impl FrameCodec {
                 // Someone else's large buffer: the frame takes it along.
                 *buffer = BytesMut::new();
             }
-            self.finish(line)
-        } else {
-            self.spill(&buffer[..length]);
-            drop(buffer.split_to(length + newline));
-            let line = std::mem::take(&mut self.spilled);
-            self.finish(line.into())
+            return self.finish(line);
         }
+        self.spill(&buffer[..length]);
+        buffer.advance(length + newline);
+        let line = std::mem::take(&mut self.spilled);
+        self.finish(line.into())
     }
 
-    /// Makes a frame of a whole line, unless it is empty.
-    #[inline]
-    fn finish(&mut self, mut line: Bytes) -> Option<Frame> {
-        let (noise, message) = match classify(&line) {
-            Line::Message { start, end } => (None, Some((start, end))),
+    /// Makes a frame of a whole line, unless it is empty. A message with decoration around it makes two.
+    fn finish(&mut self, line: Bytes) -> Option<Frame> {
+        let noise = |kind, start, end| Some(Frame::Noise(Noise::new(kind, end - start, &line[start..end])));
+        match classify(&line) {
+            Line::Empty => None,
+            Line::Text { start, end } => noise(NoiseKind::Text, start, end),
+            Line::Decoration { start, end } => noise(NoiseKind::Decoration, start, end),
+            Line::Message { start, end } => Some(Frame::Message(line.slice(start..end))),
             Line::Decorated { start, end } => {
-                (Some((NoiseKind::Decoration, 0, line.len())), Some((start, end)))
-            }
-            Line::Text { start, end } => (Some((NoiseKind::Text, start, end)), None),
-            Line::Decoration { start, end } => (Some((NoiseKind::Decoration, start, end)), None),
-            Line::Empty => return None,
-        };
-        let noise = noise.map(|(kind, start, end)| match message {
-            None => Noise::new(kind, end - start, &line[start..end]),
-            Some((start, end)) => {
                 let around = [line[..start].trim_ascii(), line[end..].trim_ascii()].concat();
-                Noise::new(kind, around.len(), &around)
-            }
-        });
-        if let Some((start, end)) = message
-            && end - start < line.len()
-        {
-            line = line.slice(start..end);
-        }
-        match noise {
-            None => Some(Frame::Message(line)),
-            Some(noise) => {
-                self.rescued = message.map(|_| line);
-                Some(Frame::Noise(noise))
+                self.rescued = Some(line.slice(start..end));
+                Some(Frame::Noise(Noise::new(NoiseKind::Decoration, around.len(), &around)))
             }
         }
     }
@@ -232,11 +215,20 @@ impl Decoder for FrameCodec {
 
     #[inline]
     fn decode(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Frame>> {
-        if let Some(message) = self.rescued.take() {
-            return Ok(Some(Frame::Message(message)));
+        if self.rescued.is_some() {
+            return Ok(self.rescued.take().map(Frame::Message));
         }
         while let Some(found) = memchr::memchr(b'\n', &buffer[self.scanned..]) {
-            let frame = self.end_line(buffer, self.scanned + found, 1);
+            let length = self.scanned + found;
+            let whole = self.spilled.is_empty() && self.discarded.is_none();
+            if whole && length <= self.max_frame.min(SPILL) && line::is_plain(&buffer[..length]) {
+                // What nearly every line is.
+                self.scanned = 0;
+                let mut line = buffer.split_to(length + 1);
+                line.truncate(length);
+                return Ok(Some(Frame::Message(line.freeze())));
+            }
+            let frame = self.end_line(buffer, length, 1);
             if frame.is_some() {
                 return Ok(frame);
             }

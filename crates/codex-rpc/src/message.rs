@@ -84,7 +84,6 @@ impl Message {
     /// # Errors
     ///
     /// Those of [`Envelope::scan`], and an `error` member that is not an error object.
-    #[expect(clippy::needless_pass_by_value, reason = "the parts share the frame, which is given up to them")]
     pub fn parse(frame: Bytes) -> Result<Self, EnvelopeError> {
         let envelope = Envelope::scan(&frame)?;
         let slice = |span: Option<std::ops::Range<usize>>| span.map(|span| frame.slice(span));

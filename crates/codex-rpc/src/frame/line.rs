@@ -43,11 +43,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Says what a line (without its newline) is. Pure; its cost does not grow with the length of a message.
 #[inline]
 pub fn classify(line: &[u8]) -> Line {
-    match line {
-        // What the app-server writes.
-        [b'{', b'"', .., b'}'] => Line::Message { start: 0, end: line.len() },
-        _ => classify_slowly(line),
-    }
+    if is_plain(line) { Line::Message { start: 0, end: line.len() } } else { classify_slowly(line) }
+}
+
+/// Whether a line is a message with nothing around it, as the app-server writes them.
+#[inline]
+pub(super) fn is_plain(line: &[u8]) -> bool {
+    matches!(line, [b'{', b'"', .., b'}'])
 }
 
 fn classify_slowly(line: &[u8]) -> Line {
@@ -64,7 +66,11 @@ fn classify_slowly(line: &[u8]) -> Line {
         return Line::Text { start: first, end: last };
     }
     let end = before_decoration(line, start, last);
-    if start == first && end == last { Line::Message { start, end } } else { Line::Decorated { start, end } }
+    if start == first && end == last {
+        Line::Message { start, end }
+    } else {
+        Line::Decorated { start, end }
+    }
 }
 
 /// Whether a line begins as only a JSON object, or an array of them, can.

@@ -321,14 +321,18 @@ impl<'a> Scan<'a> {
         self.skip(first)?;
         let raw = &self.frame[start..self.at];
         let plain = first == b'"' && !raw.contains(&b'\\');
-        if plain || read_id(raw).is_some() {
-            self.parts.id = Span { start, end: self.at };
-        } else if first == b'"' {
+        let valid = plain || read_id(raw).is_some();
+        if !valid && first == b'"' {
             return Err(self.stop(Problem::Syntax(start)));
+        }
+        let end = self.at;
+        self.end_member()?;
+        if valid {
+            self.parts.id = Span { start, end };
         } else {
             self.fault(Problem::BadId);
         }
-        self.end_member()
+        Ok(())
     }
 
     fn version(&mut self) -> Result<(), Stop> {

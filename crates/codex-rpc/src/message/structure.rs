@@ -37,16 +37,7 @@ pub(super) struct Seen {
 
 impl<'a> Structure<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            next: 0,
-            quotes: 0,
-            brackets: 0,
-            marks: 0,
-            inside: 0,
-            escaping: 0,
-            seen: Seen::default(),
-        }
+        Self { bytes, next: 0, quotes: 0, brackets: 0, marks: 0, inside: 0, escaping: 0, seen: Seen::default() }
     }
 
     /// The first quote at `from` or after it that opens or closes a string, or else the end of the frame.

@@ -44,11 +44,11 @@ fn kinds_are_told_apart_by_members() {
     check(r#"{"result":null,"id":"a b"}"#, r#"Response "a b" - - null"#);
     check(r#"{"id":-3,"result":"x\"y"}"#, r#"Response -3 - - "x\"y""#);
     check(r#"{"id":null,"error":{"code":1}}"#, r#"ErrorResponse null - - {"code":1}"#);
-    check(" { \"id\" : 7 ,\t\"method\"\r:\"m\" , \"params\" : { } } ", "Request 7 m - { }");
     check(
-        r#"{"trace":null,"n":-1.5e+3,"method":"m","t":true,"f":false,"o":{"id":2}}"#,
-        "Notification - m - -",
+        " { \"id\" : 7 ,\t\"method\"\r:\"m\" , \"params\" : { } } ",
+        "Request 7 m - { }",
     );
+    check(r#"{"trace":null,"n":-1.5e+3,"method":"m","t":true,"f":false,"o":{"id":2}}"#, "Notification - m - -");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn what_is_not_json_is_a_parse_error() {
         (r#"{"id":01,"method":"m"}"#, "Syntax(7)"),
         (r#"{"id":1.,"method":"m"}"#, "Syntax(6)"),
         (r#"{"params":nul,"method":"m"}"#, "Syntax(10)"),
-        (r#"{"result":+1,"id":1}"#, "Syntax(10)"),
+        (r#"{"params":+1,"id":1}"#, "Syntax(10)"),
         (r#"{"x":y,"method":"m"}"#, "Syntax(5)"),
         ("oops", "Syntax(0)"),
         ("[1", "Truncated"),
@@ -244,10 +244,7 @@ fn messages_are_written_in_both_dialects() {
         assert_eq!(String::from_utf8(written.unwrap().into()).unwrap(), expected);
     };
     use Dialect::{Codex, JsonRpc2};
-    check(
-        encode_request(Codex, &1.into(), "m", Some(&json!({"a": 1}))),
-        r#"{"id":1,"method":"m","params":{"a":1}}"#,
-    );
+    check(encode_request(Codex, &1.into(), "m", Some(&json!({"a": 1}))), r#"{"id":1,"method":"m","params":{"a":1}}"#);
     check(encode_request(Codex, &"x".into(), "m\"", None::<&()>), r#"{"id":"x","method":"m\""}"#);
     check(encode_notification(Codex, "m", None::<&()>), r#"{"method":"m"}"#);
     check(encode_notification(JsonRpc2, "m", Some(&[1])), r#"{"jsonrpc":"2.0","method":"m","params":[1]}"#);
