@@ -1,0 +1,5 @@
+//! Tests of the public interface.
+
+#![expect(clippy::unwrap_used, reason = "helpers outside of test functions unwrap too")]
+
+mod answers;
