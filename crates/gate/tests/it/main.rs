@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "helpers outside of test functions unwrap too")]
 
 mod answers;
+mod prompts;
