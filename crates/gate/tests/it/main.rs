@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers outside of test functions unwrap too")]
 
 mod answers;
+mod policy;
 mod prompts;
+mod transitions;
