@@ -2,6 +2,7 @@
 
 mod decide;
 mod finding;
+pub mod host;
 mod outcome;
 mod policy;
 mod prompt;
@@ -10,9 +11,11 @@ mod reviewer;
 mod state;
 mod text;
 mod verdict;
+mod wording;
 
 pub use decide::{Ask, Before, Decided, Decision, Report, Skip, decide_after, decide_before, decide_failed};
 pub use finding::{Finding, Severity};
+pub use host::BadInput;
 pub use outcome::{NotReviewed, Outcome, Why};
 pub use policy::{Budget, OnFailure, Policy, Scope};
 pub use prompt::{Material, Prompt};
@@ -20,3 +23,4 @@ pub use request::{GateRequest, Now, Tree, Turn};
 pub use reviewer::{Answer, RecordingReviewer, Reply, Reviewer};
 pub use state::{DayState, GateState, KeptVerdict, SessionState, Spent, StateError, TurnState, VerdictKey};
 pub use verdict::{Problem, Unparseable, Verdict};
+pub use wording::Wording;
