@@ -13,6 +13,11 @@ mod text;
 mod verdict;
 mod wording;
 
+#[cfg(feature = "command")]
+mod command;
+
+#[cfg(feature = "command")]
+pub use command::CommandReviewer;
 pub use decide::{Ask, Before, Decided, Decision, Report, Skip, decide_after, decide_before, decide_failed};
 pub use finding::{Finding, Severity};
 pub use host::BadInput;

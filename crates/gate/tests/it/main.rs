@@ -7,3 +7,6 @@ mod hosts;
 mod policy;
 mod prompts;
 mod transitions;
+
+#[cfg(all(feature = "command", unix))]
+mod command;
