@@ -1,0 +1,213 @@
+//! What a reviewer is asked, with everything that is not ours fenced in.
+
+use memchr::memmem;
+
+use crate::{Scope, text};
+
+const TEMPLATE: &str = include_str!("../prompts/review.v1.md");
+const OWN_CHANGES: &str = include_str!("../prompts/scope-own.v1.md");
+const EVERYTHING: &str = include_str!("../prompts/scope-everything.v1.md");
+
+/// What is put into a prompt. All of it is data: it cannot end its fence, whatever it contains.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Material<'a> {
+    /// What is under review, in words: "uncommitted changes on branch x". Names in it come from the repository.
+    pub target: &'a str,
+    /// What the agent said last. At most [`Prompt::MESSAGE_BYTES`] are used: its beginning and its end.
+    pub last_message: Option<&'a str>,
+    /// The changes. At most [`Prompt::CHANGES_BYTES`] are used, and the prompt says when that is not all. `None` asks the
+    /// reviewer to look at the work tree itself.
+    pub changes: Option<&'a str>,
+    /// What the last block of this turn asked for: [`crate::Ask::open`].
+    pub open: Option<&'a str>,
+}
+
+impl<'a> Material<'a> {
+    /// Nothing but what is under review.
+    #[must_use]
+    pub fn new(target: &'a str) -> Self {
+        Self { target, ..Self::default() }
+    }
+
+    /// Adds what the agent said last.
+    #[must_use]
+    pub fn with_last_message(mut self, message: Option<&'a str>) -> Self {
+        self.last_message = message;
+        self
+    }
+
+    /// Adds the changes.
+    #[must_use]
+    pub fn with_changes(mut self, changes: Option<&'a str>) -> Self {
+        self.changes = changes;
+        self
+    }
+
+    /// Adds what the last block of this turn asked for.
+    #[must_use]
+    pub fn with_open(mut self, open: Option<&'a str>) -> Self {
+        self.open = open;
+        self
+    }
+}
+
+/// A finished prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    text: String,
+    version: String,
+}
+
+impl Prompt {
+    /// The most bytes of the agent's last message.
+    pub const MESSAGE_BYTES: usize = 16 * 1024;
+    /// The most bytes of changes. Leaves room in a model input of a million characters.
+    pub const CHANGES_BYTES: usize = 512 * 1024;
+
+    /// Builds the gate's own prompt.
+    #[must_use]
+    pub fn build(scope: Scope, material: &Material<'_>) -> Self {
+        let mut pieces: Vec<(&str, String)> = Vec::new();
+        if !material.target.is_empty() {
+            pieces.push(("target", text::shorten(material.target, 1_000)));
+        }
+        if let Some(message) = material.last_message {
+            pieces.push(("what the agent said last", both_ends(message, Self::MESSAGE_BYTES)));
+        }
+        if let Some(open) = material.open {
+            pieces.push(("what the review before this one asked for", text::shorten(open, 4_000)));
+        }
+        let mut note = match material.changes {
+            None => "Read the changes in the work tree yourself, with commands that change nothing.\n",
+            Some(changes) => {
+                let kept = text::clip(changes, Self::CHANGES_BYTES);
+                pieces.push(("changes", kept.to_owned()));
+                if kept.len() < changes.len() {
+                    "The changes were too long to be given whole: their end is missing above. Read the rest in the work \
+                     tree if you can; if you cannot and it matters, you could not review.\n"
+                } else {
+                    ""
+                }
+            }
+        }
+        .to_owned();
+        if material.open.is_some() {
+            note.push_str(
+                "An earlier review of this turn asked for changes. First see whether they were made; raise something new only \
+                 if it is critical or high.\n",
+            );
+        }
+
+        let id = fence_id(&pieces);
+        let mut fenced = String::new();
+        for (label, content) in &pieces {
+            let newline = if content.ends_with('\n') { "" } else { "\n" };
+            fenced.push_str(&format!("<<{id} begin {label}>>\n{content}{newline}<<{id} end>>\n\n"));
+        }
+        fenced.push_str(&note);
+
+        let scope_text = match scope {
+            Scope::OwnChanges => OWN_CHANGES,
+            Scope::Everything => EVERYTHING,
+        };
+        // The material goes in last: placeholders in it stay as they are.
+        let (before, after) =
+            TEMPLATE.split_once("{material}").expect("the template has a place for the material");
+        let before = before.replace("{scope}", scope_text.trim_end()).replace("{id}", &id);
+        let text = format!("{before}{}{after}", fenced.trim_end());
+        Self { text, version: Self::version_for(scope).to_owned() }
+    }
+
+    /// A prompt of the caller's own making. `version` has to change whenever its wording does: kept verdicts go by it.
+    #[must_use]
+    pub fn custom(text: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { text: text.into(), version: version.into() }
+    }
+
+    /// What [`Prompt::build`] gives as version, for each scope.
+    #[must_use]
+    pub fn version_for(scope: Scope) -> &'static str {
+        match scope {
+            Scope::OwnChanges => "1-own",
+            Scope::Everything => "1-everything",
+        }
+    }
+
+    /// The text to send.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Which wording this is.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+/// A mark that occurs in none of the pieces. It depends on all of them, so that nobody who writes one piece can guess it;
+/// and it is checked, so that guessing would not help.
+fn fence_id(pieces: &[(&str, String)]) -> String {
+    // FNV-1a.
+    let bytes = pieces.iter().flat_map(|(_, content)| content.bytes().chain([0]));
+    let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    loop {
+        let id = format!("{hash:016x}");
+        if pieces.iter().all(|(_, content)| memmem::find(content.as_bytes(), id.as_bytes()).is_none()) {
+            return id;
+        }
+        hash = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+/// The beginning and the end of a text that is too long: an agent states its claims in either.
+fn both_ends(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let (head, tail) = (text::clip(text, max / 2), text::clip_front(text, max / 2));
+    format!("{head}\n[… {} bytes left out …]\n{tail}", text.len() - head.len() - tail.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Changing a prompt file means a new version, because kept verdicts go by it: adapt both together.
+    #[test]
+    fn the_version_names_the_wording() {
+        let wording = [TEMPLATE, OWN_CHANGES, EVERYTHING].map(|file| ("", file.to_owned()));
+        assert_eq!(
+            (fence_id(&wording).as_str(), Prompt::version_for(Scope::OwnChanges)),
+            ("dd9efbf371c59b4b", "1-own")
+        );
+        for scope in [Scope::OwnChanges, Scope::Everything] {
+            let prompt = Prompt::build(scope, &Material::default());
+            assert!(!prompt.text().contains(['{', '}']), "a placeholder is left");
+        }
+    }
+
+    #[test]
+    fn an_id_that_occurs_is_not_used() {
+        let first = fence_id(&[("", "x".to_owned())]);
+        let clash = [("", "x".to_owned()), ("", first.clone())];
+        let second = fence_id(&clash);
+        assert!(!first.contains(&second) && first != second);
+    }
+
+    #[test]
+    fn long_material_is_cut_and_told() {
+        let long = "é".repeat(Prompt::CHANGES_BYTES);
+        let prompt = Prompt::build(
+            Scope::Everything,
+            &Material { last_message: Some(&long), changes: Some(&long), ..Material::default() },
+        );
+        assert!(prompt.text().len() < Prompt::CHANGES_BYTES + Prompt::MESSAGE_BYTES + 5_000);
+        assert!(prompt.text().contains("bytes left out"));
+        assert!(prompt.text().contains("their end is missing above"));
+    }
+}
