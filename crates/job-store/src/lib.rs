@@ -1,1 +1,40 @@
-//! (being written)
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod durable;
+mod error;
+mod id;
+mod import;
+mod job;
+mod layout;
+mod lifecycle;
+mod lock;
+mod log;
+mod mend;
+mod process;
+mod retention;
+mod storage;
+mod store;
+mod text;
+mod time;
+mod view;
+mod watch;
+
+pub use config::Config;
+pub use error::{Error, ErrorKind, Notice, NoticeKind, Result};
+pub use id::JobId;
+pub use import::ImportReport;
+pub use job::{Job, JobUpdate, MAX_ERROR, MAX_JOB, MAX_SUMMARY, NewJob, Outcome, Record, Status};
+pub use layout::workspace_folder;
+pub use lifecycle::{Cancel, Lease};
+pub use lock::{HeldLock, Locks, OsLocks};
+pub use log::{Follow, FollowFrom, Followed, LogLine, LogReader, LogWriter};
+pub use process::{OsProcesses, ProcessIdentity, Processes};
+pub use storage::{Disk, Storage};
+pub use store::{Filter, Look, Platform, Retention, Store, StoreOptions};
+pub use text::one_line;
+pub use time::{Clock, SystemClock, Timestamp};
+
+/// The version of the format that this library writes. 1 is the format of the Node plugin that the layout comes
+/// from; it is read.
+pub const FORMAT_VERSION: u32 = 2;
