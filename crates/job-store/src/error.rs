@@ -77,10 +77,7 @@ impl Error {
             io::ErrorKind::NotFound => ErrorKind::Removed,
             _ => ErrorKind::Io,
         };
-        Error {
-            source: Some(source),
-            ..Error::new(kind, format!("cannot {operation} {}", path.display()))
-        }
+        Error { source: Some(source), ..Error::new(kind, format!("cannot {operation} {}", path.display())) }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::job::{MAX_SUMMARY, Record, Status};
 use crate::store::Store;
 use crate::text::one_line;
-use crate::view::{Freshness, Loaded, newest_first};
+use crate::view::{Loaded, newest_first};
 use crate::{Error, FORMAT_VERSION, JobId, ProcessIdentity, Result, durable};
 
 /// What was taken over.
@@ -61,7 +61,7 @@ impl Store {
 
         self.create_folders()?;
         let _lock = self.lock()?;
-        let mut view = self.view_for_writing(Freshness::AsIndexed)?;
+        let mut view = self.view_for_writing()?;
         view.refuse_newer(self)?;
         self.sweep(&view)?;
         for mut record in records {
@@ -135,7 +135,8 @@ impl Store {
 
     fn convert(&self, value: &Value) -> Result<Record, String> {
         // Through text, since a raw value keeps the bytes of a text.
-        let mut record: Record = serde_json::from_str(&value.to_string()).map_err(|error| error.to_string())?;
+        let mut record: Record =
+            serde_json::from_str(&value.to_string()).map_err(|error| error.to_string())?;
         let job = &mut record.job;
         if job.is_active() {
             let process = job.pid.map(|pid| ProcessIdentity::new(pid, None));

@@ -259,7 +259,10 @@ impl Record {
     /// The file's content: one JSON document and a newline.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         let invalid = |error: serde_json::Error| {
-            Error::new(ErrorKind::InvalidInput, format!("job {} cannot be written as JSON: {error}", self.job.id))
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("job {} cannot be written as JSON: {error}", self.job.id),
+            )
         };
         let size = serde_json::to_vec(&self.job).map_err(invalid)?.len();
         if size > MAX_JOB {
@@ -476,7 +479,8 @@ impl Outcome {
     pub(crate) fn apply(&self, record: &mut Record, cancel: Option<Timestamp>, now: Timestamp) {
         let job = &mut record.job;
         job.status = if cancel.is_some() { Status::Cancelled } else { self.status };
-        job.phase = Some(if job.status == Status::Completed { "done" } else { job.status.as_str() }.to_owned());
+        job.phase =
+            Some(if job.status == Status::Completed { "done" } else { job.status.as_str() }.to_owned());
         // The exit code of an outcome that was overruled would contradict the status.
         job.exit_code = self.exit_code.filter(|_| job.status == self.status);
         job.error_message = self.error_message.as_deref().map(cut_error);

@@ -132,7 +132,15 @@ impl Folder {
             let Ok(id) = id.parse::<JobId>() else { continue };
             let known = matches!(
                 extension,
-                "json" | "removed" | "lease" | "cancel" | "cancel.tmp" | "json.tmp" | "log" | "log.1" | "log.tmp"
+                "json"
+                    | "removed"
+                    | "lease"
+                    | "cancel"
+                    | "cancel.tmp"
+                    | "json.tmp"
+                    | "log"
+                    | "log.1"
+                    | "log.tmp"
             ) || extension.starts_with("json.corrupt-");
             if !known {
                 continue;
@@ -185,7 +193,8 @@ mod tests {
 
     #[test]
     fn only_our_names_count() {
-        let names = ["job-1.json", "job-1.log", "job-1.json.tmp", "notes.txt", "README", "job-2.lease", "UP.json"];
+        let names =
+            ["job-1.json", "job-1.log", "job-1.json.tmp", "notes.txt", "README", "job-2.lease", "UP.json"];
         let folder = Folder::new(names.map(str::to_owned).to_vec());
         assert_eq!(folder.jobs.len(), 2);
         assert_eq!(folder.records().map(JobId::as_str).collect::<Vec<_>>(), ["job-1"]);

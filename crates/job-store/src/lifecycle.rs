@@ -10,7 +10,7 @@ use crate::job::{Job, JobUpdate, NewJob, Outcome, Record, Status};
 use crate::lock::{HeldLock, lock_within};
 use crate::process::ProcessIdentity;
 use crate::store::{Store, unknown};
-use crate::view::{Freshness, IndexState, Loaded, View, newer};
+use crate::view::{IndexState, Loaded, View, newer};
 use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, Notice, Result, Timestamp, durable};
 
 /// The right to work at a running job, and to write its record. The operating system holds it for this process
@@ -86,7 +86,7 @@ impl Store {
     pub fn create(&self, new: NewJob) -> Result<Job> {
         self.create_folders()?;
         let _lock = self.lock()?;
-        let mut view = self.view_for_writing(Freshness::AsIndexed)?;
+        let mut view = self.view_for_writing()?;
         view.refuse_newer(self)?;
         let id = self.reserve_id(&view)?;
         let mut job = Job::new(id.clone(), &new, self.platform().clock.now());
@@ -175,7 +175,7 @@ impl Store {
         job.version = FORMAT_VERSION;
         job.started_at = Some(job.stamp(self.platform().clock.now()));
         self.write_record(&record)?;
-        if let Ok(mut view) = self.view_for_writing(Freshness::AsIndexed) {
+        if let Ok(mut view) = self.view_for_writing() {
             view.jobs.insert(id.clone(), record.job.clone());
             self.publish(&view);
         }
@@ -329,7 +329,7 @@ impl Store {
         let id = record.job.id.clone();
         let mut ended = record.clone();
         outcome.apply(&mut ended, self.cancel_mark(&id)?, self.platform().clock.now());
-        let view = self.view_for_writing(Freshness::AsIndexed);
+        let view = self.view_for_writing();
         ended.job.sequence = match &view {
             Ok(view) => view.sequence.max(ended.job.sequence) + 1,
             // The index cannot be read; that must not keep the end from being recorded.

@@ -4,13 +4,13 @@ use crate::config::{Config, ConfigFile};
 use crate::job::Record;
 use crate::lock::HeldLock;
 use crate::store::Store;
-use crate::view::{Freshness, IndexState, Loaded, View};
+use crate::view::{IndexState, Loaded, View};
 use crate::{FORMAT_VERSION, JobId, Notice, NoticeKind, Result, durable};
 
 impl Store {
     /// The view for somebody who holds the lock and will write: a torn index is moved aside now.
-    pub(crate) fn view_for_writing(&self, freshness: Freshness) -> Result<View> {
-        let mut view = self.view(freshness)?;
+    pub(crate) fn view_for_writing(&self) -> Result<View> {
+        let mut view = self.view()?;
         if view.index == IndexState::Corrupt {
             let moved = durable::set_aside(
                 &*self.platform().storage,
@@ -45,7 +45,7 @@ impl Store {
     }
 
     fn mend_locked(&self, damaged: &[JobId], _lock: &dyn HeldLock) -> Result<()> {
-        let mut view = self.view_for_writing(Freshness::Now)?;
+        let mut view = self.view_for_writing()?;
         if view.index == IndexState::Newer {
             return Ok(());
         }

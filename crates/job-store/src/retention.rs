@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::layout::Files;
 use crate::store::{Retention, Store};
-use crate::view::{Freshness, IndexState, View, newest_first};
+use crate::view::{IndexState, View, newest_first};
 use crate::{Error, JobId, Notice, Result};
 
 impl Store {
@@ -16,11 +16,11 @@ impl Store {
     /// `NewerFormat`, `Busy`, or what the filesystem says; what was begun then is finished by the next writer.
     pub fn prune(&self, retention: &Retention) -> Result<Vec<JobId>> {
         // So that a store that does not exist does not come into being by this.
-        if self.view(Freshness::AsIndexed)?.folder.jobs.is_empty() {
+        if self.view()?.folder.jobs.is_empty() {
             return Ok(Vec::new());
         }
         let _lock = self.lock()?;
-        let mut view = self.view_for_writing(Freshness::Now)?;
+        let mut view = self.view_for_writing()?;
         view.refuse_newer(self)?;
         self.sweep(&view)?;
         let removed = self.remove_excess(&mut view, retention)?;

@@ -8,7 +8,7 @@ use crate::lock::{HeldLock, Locks, OsLocks, lock_within};
 use crate::process::{OsProcesses, ProcessIdentity, Processes};
 use crate::storage::{Disk, Storage};
 use crate::time::{Clock, SystemClock};
-use crate::view::{Freshness, IndexState, Loaded, View, newer};
+use crate::view::{IndexState, Loaded, View, newer};
 use crate::{Config, Error, ErrorKind, JobId, LogLine, LogWriter, Notice, NoticeKind, Result};
 
 /// What the store asks of the system. Each part can be replaced, so that tests can make it fail or stop.
@@ -231,7 +231,7 @@ impl Store {
     /// # Errors
     /// What the filesystem says; a store that does not exist yet is empty.
     pub fn list(&self, filter: &Filter) -> Result<Vec<Job>> {
-        Ok(filter.choose(&self.view(Freshness::Now)?))
+        Ok(filter.choose(&self.view()?))
     }
 
     /// Like [`list`](Self::list), after marking the jobs of dead owners and mending what is damaged. Where that
@@ -240,7 +240,7 @@ impl Store {
     /// # Errors
     /// What the filesystem says when it is read.
     pub fn look(&self, filter: &Filter) -> Result<Look> {
-        let mut view = self.view(Freshness::Now)?;
+        let mut view = self.view()?;
         let mut reaped = Vec::new();
         let active: Vec<Job> = view.jobs.values().filter(|job| job.is_active()).cloned().collect();
         for job in active {
@@ -260,7 +260,7 @@ impl Store {
             self.mend(&view);
         }
         if !view.damaged.is_empty() {
-            view = self.view(Freshness::Now)?;
+            view = self.view()?;
         }
         Ok(Look { jobs: filter.choose(&view), reaped })
     }
@@ -376,7 +376,7 @@ impl Store {
     pub fn set_config(&self, change: impl FnOnce(&mut Config)) -> Result<Config> {
         self.create_folders()?;
         let _lock = self.lock()?;
-        let view = self.view_for_writing(Freshness::AsIndexed)?;
+        let view = self.view_for_writing()?;
         view.refuse_newer(self)?;
         let mut config = match self.load_config()? {
             Loaded::Found(file) if file.version > crate::FORMAT_VERSION => {
@@ -402,7 +402,7 @@ impl Store {
             Loaded::Missing => Err(unknown(id.as_str())),
             Loaded::Newer => Err(newer(&self.layout().record(id))),
             Loaded::Corrupt(why) => {
-                if let Ok(view) = self.view(Freshness::Now) {
+                if let Ok(view) = self.view() {
                     self.mend(&view);
                 }
                 Err(Error::new(ErrorKind::Corrupt, why))

@@ -68,15 +68,6 @@ pub(crate) struct View {
     pub(crate) damaged: Vec<JobId>,
 }
 
-/// What reading the records of active jobs is needed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Freshness {
-    /// A reader wants them as they are now.
-    Now,
-    /// A writer of the index does not care: readers look into the record of every active job themselves.
-    AsIndexed,
-}
-
 impl View {
     /// The jobs, the one that last was born or ended first.
     pub(crate) fn newest_first(&self) -> Vec<&Job> {
@@ -110,7 +101,7 @@ impl Store {
     ///
     /// A finished job never changes, so what the index says of one is right for ever, as long as its file is
     /// there. Everything else is asked of the job's own file. Neither depends on a clock.
-    pub(crate) fn view(&self, freshness: Freshness) -> Result<View> {
+    pub(crate) fn view(&self) -> Result<View> {
         let index = self.read_index()?;
         let folder = self.read_folder()?;
         let mut view = View {
@@ -126,7 +117,7 @@ impl Store {
         for id in view.folder.records() {
             let known = indexed.remove(id);
             if let Some(job) = &known
-                && (job.status.is_final() || freshness == Freshness::AsIndexed)
+                && job.status.is_final()
             {
                 view.jobs.extend(known.map(|job| (id.clone(), job)));
                 continue;

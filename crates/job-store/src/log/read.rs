@@ -88,7 +88,11 @@ pub(crate) fn tail(path: &Path, count: usize) -> Result<Vec<LogLine>> {
         while let Some(line) = lines.next()? {
             match line {
                 LogLine::Message { .. } => messages.push((line, false)),
-                LogLine::Body(_) => messages.iter_mut().next_back().into_iter().for_each(|last| last.1 = true),
+                LogLine::Body(_) => {
+                    if let Some((_, title)) = messages.last_mut() {
+                        *title = true;
+                    }
+                }
                 LogLine::Torn(_) => {}
             }
         }
