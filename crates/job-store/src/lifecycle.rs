@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Job, JobUpdate, NewJob, Outcome, Record, Status};
+use crate::job::{Job, Record, Status};
 use crate::lock::{HeldLock, lock_within};
 use crate::process::ProcessIdentity;
+use crate::steps::{JobUpdate, NewJob, Outcome};
 use crate::store::{Store, unknown};
 use crate::view::{IndexState, Loaded, View, newer};
 use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, Notice, Result, Timestamp, durable};

@@ -36,6 +36,7 @@ struct OsLock {
 }
 
 impl Locks for OsLocks {
+    #[expect(clippy::disallowed_methods, reason = "a lock file has no content that matters")]
     fn try_lock(&self, path: &Path, create: bool) -> io::Result<Option<Box<dyn HeldLock>>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(create);

@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::layout::Files;
-use crate::store::{Retention, Store};
+use crate::options::Retention;
+use crate::store::Store;
 use crate::view::{IndexState, View, newest_first};
 use crate::{Error, JobId, Notice, Result};
 

@@ -188,6 +188,18 @@ impl Store {
         })
     }
 
+    /// The copy of the configuration in the index, without reading the jobs.
+    pub(crate) fn indexed_config(&self) -> Result<Config> {
+        let path = &self.layout().state;
+        match self.platform().storage.read(path) {
+            Ok(bytes) => Ok(serde_json::from_slice::<StateFile<Config, serde::de::IgnoredAny>>(&bytes)
+                .map(|file| file.config)
+                .unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
+            Err(error) => Err(Error::io("read", path, error)),
+        }
+    }
+
     /// Makes the index say what the view says. The lock is held.
     pub(crate) fn write_index(&self, view: &View) -> Result<()> {
         let file = StateFile {

@@ -83,3 +83,35 @@ mod linux {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::{Disk, Storage};
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_happened_before_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(folder.path());
+        assert!(watch.inotify.is_some());
+        Disk.create_new(&folder.path().join("file")).unwrap();
+        watch.wait(LONG);
+        Disk.remove(&folder.path().join("file")).unwrap();
+        watch.wait(LONG);
+        watch.wait(Duration::ZERO);
+    }
+
+    #[test]
+    fn without_a_folder_it_comes_back_soon() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(&folder.path().join("missing"));
+        for _ in 0..3 {
+            watch.wait(LONG);
+        }
+        assert!(watch.pause > FIRST_PAUSE && watch.pause <= LONGEST_PAUSE);
+    }
+}

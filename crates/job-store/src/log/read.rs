@@ -5,7 +5,8 @@ use std::path::Path;
 use super::LogLine;
 use crate::{Error, Result};
 
-/// How much a tail reads at most.
+/// How much a tail reads at first, and at most.
+const FIRST_TAIL: u64 = 8 * 1024;
 const TAIL: u64 = 64 * 1024;
 /// A line longer than this is no line of ours; it is handed out in parts.
 const MAX_READ: usize = 1024 * 1024;
@@ -80,28 +81,40 @@ impl Lines {
 /// The last messages of a log that are not titles of blocks, oldest first.
 pub(crate) fn tail(path: &Path, count: usize) -> Result<Vec<LogLine>> {
     let read = || -> io::Result<Vec<LogLine>> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        let mut lines = Lines::new(file);
-        lines.skip_to(length.saturating_sub(TAIL))?;
-        let mut messages = Vec::new();
-        while let Some(line) = lines.next()? {
-            match line {
-                LogLine::Message { .. } => messages.push((line, false)),
-                LogLine::Body(_) => {
-                    if let Some((_, title)) = messages.last_mut() {
-                        *title = true;
-                    }
-                }
-                LogLine::Torn(_) => {}
-            }
+        let length = File::open(path)?.metadata()?.len();
+        let mut messages = messages_after(path, length.saturating_sub(FIRST_TAIL))?;
+        if messages.len() < count && length > FIRST_TAIL {
+            messages = messages_after(path, length.saturating_sub(TAIL))?;
         }
-        messages.retain(|(_, title)| !title);
-        let surplus = messages.len().saturating_sub(count);
-        Ok(messages.into_iter().skip(surplus).map(|(line, _)| line).collect())
+        messages.drain(..messages.len().saturating_sub(count));
+        Ok(messages)
     };
     match read() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         lines => lines.map_err(|error| Error::io("read", path, error)),
     }
+}
+
+fn messages_after(path: &Path, offset: u64) -> io::Result<Vec<LogLine>> {
+    let mut lines = Lines::new(File::open(path)?);
+    lines.skip_to(offset)?;
+    let mut messages = Vec::new();
+    let mut in_body = false;
+    while let Some(line) = lines.next()? {
+        match line {
+            LogLine::Message { .. } => {
+                messages.push(line);
+                in_body = false;
+            }
+            LogLine::Body(_) => {
+                if !in_body {
+                    // The message before was the title of this.
+                    messages.pop();
+                }
+                in_body = true;
+            }
+            LogLine::Torn(_) => {}
+        }
+    }
+    Ok(messages)
 }

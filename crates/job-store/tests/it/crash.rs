@@ -181,9 +181,9 @@ fn assert_whole(
     if acknowledged {
         let mut found = found.clone();
         if lingers {
-            found.jobs.retain(|title, job| {
-                after.jobs.contains_key(title) || before.jobs.get(title).as_deref() != Some(job)
-            });
+            found
+                .jobs
+                .retain(|title, job| after.jobs.contains_key(title) || before.jobs.get(title) != Some(&*job));
         }
         assert_eq!(found, *after, "{context}: what was acknowledged is there");
         return;
@@ -205,9 +205,9 @@ fn a_crash_at_any_point_loses_nothing_and_leaves_nothing_half_done() {
         let (before, after, calls) = rehearse(&operation);
         assert!(!calls.is_empty(), "{} does something", operation.name);
         for cut in [PowerCut::No, PowerCut::LosesNames, PowerCut::LosesContents] {
-            for call in 0..calls.len() {
+            for (call, point) in calls.iter().enumerate() {
                 points += 1;
-                let context = format!("{} dies at {call} ({}), {cut:?}", operation.name, calls[call]);
+                let context = format!("{} dies at {call} ({}), {cut:?}", operation.name, point);
                 let home = Home::new();
                 let mut scene = scene(&home);
                 (operation.prepare)(&home, &mut scene);
@@ -240,8 +240,8 @@ fn an_error_at_any_point_is_told_and_the_operation_can_be_repeated() {
     for operation in operations() {
         let (before, after, calls) = rehearse(&operation);
         for fault in kinds {
-            for call in 0..calls.len() {
-                let context = format!("{} with {fault:?} at {call} ({})", operation.name, calls[call]);
+            for (call, point) in calls.iter().enumerate() {
+                let context = format!("{} with {fault:?} at {call} ({})", operation.name, point);
                 let home = Home::new();
                 let mut scene = scene(&home);
                 (operation.prepare)(&home, &mut scene);
@@ -313,7 +313,7 @@ fn a_prune_that_dies_half_way_leaves_no_orphan() {
     home.faults.count();
     assert_eq!(scene.store.prune(&Retention::count(0)).unwrap().len(), 3);
     let calls = home.faults.disarm();
-    for call in 0..calls.len() {
+    for (call, point) in calls.iter().enumerate() {
         let (home, scene) = prepared();
         home.faults.arm(call, Fault::Die);
         let _ = scene.store.prune(&Retention::count(0));
@@ -322,7 +322,7 @@ fn a_prune_that_dies_half_way_leaves_no_orphan() {
         let store = home.store();
         for id in &scene.finished {
             if store.job(id).is_ok() {
-                assert!(store.log_path(id).exists(), "{id} has lost its log at {call} ({})", calls[call]);
+                assert!(store.log_path(id).exists(), "{id} has lost its log at {call} ({point})");
                 assert!(store.record(id).unwrap().rendered.is_some());
             }
         }

@@ -200,7 +200,7 @@ fn an_older_index_does_not_hide_what_came_later() {
 
 #[test]
 fn a_job_file_of_random_bytes_is_kept_aside_and_the_job_stays_in_sight() {
-    let garbage: Vec<u8> = (0..4096_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let garbage: Vec<u8> = (0..4096_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     let contents: [&[u8]; 5] =
         [&garbage, b"", b"null", b"{\"version\":2,\"id\":\"job-other\",\"status\":\"queued\"}", b"[[["];
     for content in contents {

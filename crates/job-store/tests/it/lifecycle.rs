@@ -1,10 +1,11 @@
+use std::slice::from_ref;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use codex_job_store::{
-    Cancel, ErrorKind, Filter, JobUpdate, Locks, OsLocks, OsProcesses, Outcome, ProcessIdentity, Processes,
-    Status, Store,
+    Cancel, ErrorKind, Filter, JobId, JobUpdate, Locks, OsLocks, OsProcesses, Outcome, ProcessIdentity,
+    Processes, Status, Store,
 };
 
 use crate::support::{Home, PowerCut, all, names, new_job, spawn};
@@ -64,8 +65,9 @@ fn a_job_goes_from_queued_over_running_to_its_end() {
 #[test]
 fn only_legal_steps_are_taken() {
     /// Brings a job into a state, and says what each step answers there.
-    fn check(reach: fn(&Store) -> codex_job_store::JobId, expected: [Result<Status, ErrorKind>; 3]) {
-        let steps: [fn(&Store, &codex_job_store::JobId) -> Result<Status, ErrorKind>; 3] = [
+    fn check(reach: fn(&Store) -> JobId, expected: [Result<Status, ErrorKind>; 3]) {
+        type Step = fn(&Store, &JobId) -> Result<Status, ErrorKind>;
+        let steps: [Step; 3] = [
             |store, id| store.lease(id).map(|lease| lease.record().job.status).map_err(|error| error.kind()),
             |store, id| store.abandon(id, "why").map(|job| job.status).map_err(|error| error.kind()),
             |store, id| match store.request_cancel(id).map_err(|error| error.kind())? {
@@ -325,7 +327,7 @@ fn d08_a_job_whose_lease_is_free_is_failed_at_the_next_look() {
     let job = store.create(new_job("lost")).unwrap();
     drop(store.lease(&job.id).unwrap());
     assert_eq!(store.job(&job.id).unwrap().status, Status::Running, "a list alone changes nothing");
-    assert_eq!(home.store().reap().unwrap(), [job.id.clone()]);
+    assert_eq!(home.store().reap().unwrap(), from_ref(&job.id));
     assert_eq!(home.store().reap().unwrap(), []);
     let failed = store.job(&job.id).unwrap();
     assert_eq!(failed.status, Status::Failed);
@@ -365,7 +367,7 @@ fn a_queued_job_lives_as_long_as_its_owner() {
     assert_eq!(store.job(&job.id).unwrap().pid, Some(worker.id()));
     worker.kill().unwrap();
     worker.wait().unwrap();
-    assert_eq!(store.reap().unwrap(), [job.id.clone()], "its worker is dead");
+    assert_eq!(store.reap().unwrap(), from_ref(&job.id), "its worker is dead");
     let failed = store.job(&job.id).unwrap();
     assert_eq!(failed.status, Status::Failed);
     assert!(failed.error_message.unwrap().starts_with("worker died"));
