@@ -375,20 +375,11 @@ impl Store {
         }
     }
 
-    /// Ends one job if its owner is dead. Returns the job as it is now if it has ended, and whether it was this
-    /// call that ended it.
-    pub(crate) fn reap_one(&self, job: &Job) -> Result<Option<(Job, bool)>> {
-        if job.is_active()
-            && job.version <= FORMAT_VERSION
-            && let Pulse::Dead { reason, lease } = self.pulse(job)?
-        {
-            return self.bury(&job.id, reason, lease);
+    /// How an active job has lost its owner, if it has: the lease decides; where it cannot, pid with start time.
+    pub(crate) fn death_of(&self, job: &Job) -> Result<Option<Death>> {
+        if job.status.is_final() || job.version > FORMAT_VERSION {
+            return Ok(None);
         }
-        Ok(None)
-    }
-
-    /// Whether an active job has an owner that lives: the lease decides; where it cannot, pid with start time.
-    fn pulse(&self, job: &Job) -> Result<Pulse> {
         let owner = job.named_owner();
         let alive = owner.as_ref().and_then(|owner| self.platform().processes.is_alive(owner));
         let pid = owner.map_or("unknown".to_owned(), |owner| owner.pid.to_string());
@@ -398,7 +389,7 @@ impl Store {
             }
             (Status::Running, _) => format!("worker died: process {pid} ended without finishing the job"),
             _ if self.cancel_mark(&job.id)?.is_some() => "cancelled before a worker took it".to_owned(),
-            (_, Some(true)) => return Ok(Pulse::Alive),
+            (_, Some(true)) => return Ok(None),
             // The worker was started and has died.
             (_, Some(false)) if job.handed_over => {
                 format!("worker died: process {pid} ended before it took the job")
@@ -406,37 +397,39 @@ impl Store {
             _ => {
                 let age = self.platform().clock.now().distance(job.created_at);
                 if age < self.options().queue_grace {
-                    return Ok(Pulse::Alive);
+                    return Ok(None);
                 }
                 format!("worker never came: process {pid} queued the job {} s ago", age.as_secs())
             }
         };
         let path = self.layout().lease(&job.id);
         match self.platform().locks.try_lock(&path, false) {
-            Ok(None) => Ok(Pulse::Alive),
-            Ok(lease) => Ok(Pulse::Dead { reason, lease }),
+            Ok(lease) => Ok(lease.map(|lease| Death { reason, _lease: Some(lease) })),
             // Somebody has removed the lease file; its owner may hold it nevertheless.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(match alive {
-                Some(true) => Pulse::Alive,
-                _ => Pulse::Dead { reason, lease: None },
-            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(if alive == Some(true) { None } else { Some(Death { reason, _lease: None }) })
+            }
             Err(error) => Err(Error::io("lock", &path, error)),
         }
     }
 
-    fn bury(
-        &self,
-        id: &JobId,
-        reason: String,
-        _lease: Option<Box<dyn HeldLock>>,
-    ) -> Result<Option<(Job, bool)>> {
+    /// Ends a job whose owner is dead. Returns it as it is now, and whether it was this call that ended it.
+    pub(crate) fn bury(&self, id: &JobId, death: &Death) -> Result<Option<(Job, bool)>> {
         let _store = self.lock()?;
         let Loaded::Found(mut record) = self.load_record(id)? else { return Ok(None) };
         if record.job.status.is_final() {
             return Ok(Some((record.job, false)));
         }
-        self.conclude(&mut record, &Outcome::failed(reason))?;
+        self.conclude(&mut record, &Outcome::failed(&death.reason))?;
         Ok(Some((record.job, true)))
+    }
+
+    /// The job as it would be buried.
+    pub(crate) fn as_buried(&self, job: &Job, death: &Death) -> Job {
+        let mut record = Record::new(job.clone());
+        let cancel = self.cancel_mark(&job.id).unwrap_or_default();
+        Outcome::failed(&death.reason).apply(&mut record, cancel, self.platform().clock.now());
+        record.job
     }
 
     /// One job, after marking it if its owner is dead.
@@ -445,14 +438,18 @@ impl Store {
     /// As [`job`](Self::job), and what is said when the mark is written.
     pub fn look_at(&self, id: &JobId) -> Result<Job> {
         let job = self.job(id)?;
-        let reaped = self.reap_one(&job)?;
-        Ok(reaped.map_or(job, |(job, _)| job))
+        let buried = match self.death_of(&job)? {
+            Some(death) => self.bury(id, &death)?,
+            None => None,
+        };
+        Ok(buried.map_or(job, |(job, _)| job))
     }
 }
 
-enum Pulse {
-    Alive,
-    Dead { reason: String, lease: Option<Box<dyn HeldLock>> },
+/// How a job has lost its owner. Holds the job's lease, so that nobody else buries it meanwhile.
+pub(crate) struct Death {
+    reason: String,
+    _lease: Option<Box<dyn HeldLock>>,
 }
 
 fn note(identity: &ProcessIdentity) -> String {

@@ -104,7 +104,14 @@ impl Store {
         let mut reaped = Vec::new();
         let active: Vec<Job> = view.jobs.values().filter(|job| job.is_active()).cloned().collect();
         for job in active {
-            match self.reap_one(&job) {
+            let buried = self.death_of(&job).and_then(|death| {
+                let Some(death) = death else { return Ok(None) };
+                self.bury(&job.id, &death).or_else(|error| {
+                    self.notice(Notice::behind("a dead job could not be marked", &error));
+                    Ok(Some((self.as_buried(&job, &death), false)))
+                })
+            });
+            match buried {
                 Ok(None) => {}
                 Ok(Some((job, by_us))) => {
                     if by_us {
@@ -112,7 +119,9 @@ impl Store {
                     }
                     view.jobs.insert(job.id.clone(), job);
                 }
-                Err(error) => self.notice(Notice::behind("a dead job could not be marked", &error)),
+                Err(error) => {
+                    self.notice(Notice::behind("whether a job's worker lives could not be told", &error));
+                }
             }
         }
         let worth_mending = view.stale && !(view.index == IndexState::Missing && view.jobs.is_empty());

@@ -162,14 +162,14 @@ impl Follow {
             if let Some(line) = lines.next()? {
                 return Ok(Some(line));
             }
+            let ours = lines.file().metadata()?;
             let current = match fs::metadata(&self.path) {
                 Ok(metadata) => metadata,
                 // Between two files, or removed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let ours = lines.file().metadata()?;
-            if same_file(&ours, &current) {
+            if !replaced(&ours, &current) {
                 return Ok(None);
             }
             // It was rotated after the last line was read and before we looked: there may be more in it.
@@ -189,6 +189,12 @@ impl Follow {
             }
         }
     }
+}
+
+/// Whether the file that has the path now is another one than ours was a moment before.
+fn replaced(ours: &fs::Metadata, current: &fs::Metadata) -> bool {
+    // Where files have no numbers: they only grow, so a shorter one is another one.
+    if cfg!(unix) { !same_file(ours, current) } else { current.len() < ours.len() }
 }
 
 fn remaining(deadline: Option<Instant>) -> Duration {

@@ -34,10 +34,9 @@ fn a_full_disk_is_told_and_the_result_can_be_recorded_later() {
     home.faults.arm(0, Fault::FailOn(io::ErrorKind::StorageFull));
     let full = |error: codex_job_store::Error| {
         assert_eq!(error.kind(), ErrorKind::StorageFull);
-        assert!(error.to_string().contains(".json") || error.to_string().contains("state.lock"), "{error}");
+        assert!(error.to_string().contains("/jobs/job-"), "{error}");
         assert!(std::error::Error::source(&error).is_some());
     };
-    // The fault hits the locks as well, which a full disk would not; each answers for itself.
     full(store.create(new_job("next")).unwrap_err());
     full(store.update(&lease, &JobUpdate::new().phase("editing")).unwrap_err());
     full(store.finish(&lease, &Outcome::completed().with_rendered("an hour's work")).unwrap_err());
@@ -60,8 +59,12 @@ fn a_read_only_folder_is_read() {
     assert_eq!(all(&store).len(), 2);
     assert_eq!(store.record(&ended.id).unwrap().rendered.as_deref(), Some("done"));
     assert_eq!(store.find(ended.id.as_str()).unwrap(), ended);
-    assert_eq!(store.look(&Filter::all()).unwrap().jobs.len(), 2);
-    assert_eq!(notices(&store), [NoticeKind::Behind], "the dead job could not be marked");
+    let look = store.look(&Filter::all()).unwrap();
+    assert_eq!(notices(&store), [NoticeKind::Behind]);
+    assert!(look.reaped.is_empty());
+    let shown = look.jobs.iter().find(|job| job.id == lost.id).unwrap();
+    assert_eq!(shown.status, Status::Failed, "it is shown as it would be marked");
+    assert_eq!(store.job(&lost.id).unwrap().status, Status::Running);
     assert_eq!(store.create(new_job("next")).unwrap_err().kind(), ErrorKind::NotWritable);
     assert_eq!(store.set_config(|_| ()).unwrap_err().kind(), ErrorKind::NotWritable);
     home.faults.disarm();
