@@ -1,19 +1,44 @@
-//! Crash-safe job records on the filesystem: what was asked, how far it got, and what came of it.
-//!
-//! # Theory of operation
-//!
-//! - **One folder a workspace**, under a state root that the caller names: one file for each job with its whole record, a
-//!   log beside it, and an index with the settings and a summary of each job.
-//! - **The job files are the truth.** The index makes listing fast and can be rebuilt from them at any time; one that is
-//!   missing, torn or older than they are is rebuilt at the next look.
-//! - **Every write is atomic and durable**: a temporary file, synced, renamed over the old one, and its directory synced. A
-//!   reader never sees half a record and never waits for a writer; writers hold a short lock with a deadline.
-//! - **A lease says who lives.** The process that runs a job holds an operating-system lock on the job's lease file. The
-//!   system releases it however the process ends, so a record that says "running" with a free lease means that its
-//!   owner died. No process id is ever trusted by itself.
-//! - **States only move forward**: queued, running, then completed, failed or cancelled, and a last state is last.
-//! - **Damage is kept.** A file that cannot be read is moved aside and reported, not replaced by defaults.
-//!
-//! # Limitations
-//!
-//! This version holds the name and the plan, and no code: nothing can be called yet, and no file is written.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod durable;
+mod error;
+mod id;
+mod import;
+mod job;
+mod layout;
+mod lifecycle;
+mod lock;
+mod log;
+mod mend;
+mod options;
+mod process;
+mod retention;
+mod steps;
+mod storage;
+mod store;
+mod text;
+mod time;
+mod view;
+mod watch;
+
+pub use config::Config;
+pub use error::{Error, ErrorKind, Notice, NoticeKind, Result};
+pub use id::JobId;
+pub use import::ImportReport;
+pub use job::{Job, MAX_ERROR, MAX_JOB, MAX_SUMMARY, Record, Status};
+pub use layout::workspace_folder;
+pub use lifecycle::{Cancel, Lease};
+pub use lock::{HeldLock, Locks, OsLocks};
+pub use log::{Follow, FollowFrom, Followed, LogLine, LogReader, LogWriter};
+pub use options::{Filter, Platform, Retention, StoreOptions};
+pub use process::{OsProcesses, ProcessIdentity, Processes};
+pub use steps::{JobUpdate, NewJob, Outcome};
+pub use storage::{Disk, Storage};
+pub use store::{Look, Store};
+pub use text::one_line;
+pub use time::{Clock, SystemClock, Timestamp};
+
+/// The version of the format that this library writes. 1 is the format of the Node plugin that the layout comes
+/// from; it is read.
+pub const FORMAT_VERSION: u32 = 2;

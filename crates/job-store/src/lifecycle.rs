@@ -1,0 +1,461 @@
+//! The life of a job: created, leased, updated, ended. Whoever writes `jobs/<id>.json` holds the job's lease.
+
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::{Job, Record, Status};
+use crate::lock::{HeldLock, lock_within};
+use crate::process::ProcessIdentity;
+use crate::steps::{JobUpdate, NewJob, Outcome};
+use crate::store::{Store, unknown};
+use crate::view::{IndexState, Loaded, View, newer};
+use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, Notice, Result, Timestamp, durable};
+
+/// The right to work at a running job, and to write its record. The operating system holds it for this process
+/// and takes it back when the process ends.
+///
+/// A lease is `Send` and `Sync`; its methods are those of [`Store`] that take one.
+#[must_use = "a lease that is dropped before the job is finished makes the next look mark the job failed"]
+pub struct Lease {
+    store: Store,
+    id: JobId,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    record: Record,
+    lock: Option<Box<dyn HeldLock>>,
+}
+
+impl Lease {
+    /// The job's id.
+    pub fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    /// The record as it was last written.
+    pub fn record(&self) -> Record {
+        self.held().record.clone()
+    }
+
+    /// Whether somebody has asked that the job be cancelled. Costs one look at the filesystem.
+    pub fn cancel_requested(&self) -> bool {
+        self.store.cancel_mark(&self.id).is_ok_and(|mark| mark.is_some())
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What became of a request to cancel.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Cancel {
+    /// Nobody worked at the job: it is cancelled, as recorded here.
+    Done(Job),
+    /// Its worker has been told. Whatever the worker ends with, the job ends cancelled.
+    Requested(Job),
+    /// The job had ended before, as recorded here.
+    TooLate(Job),
+}
+
+/// The content of `jobs/<id>.cancel`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CancelMark {
+    version: u32,
+    requested_at: Timestamp,
+    pid: u32,
+}
+
+impl Store {
+    /// Records a new job as queued, durably. Its owner is the calling process until a worker takes it.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the job is too large for the index; `NewerFormat`; `Busy`; or what the filesystem
+    /// says.
+    pub fn create(&self, new: NewJob) -> Result<Job> {
+        self.create_folders()?;
+        let _lock = self.lock()?;
+        let mut view = self.view_for_writing()?;
+        view.refuse_newer(self)?;
+        let id = self.reserve_id(&view)?;
+        let mut job = Job::new(id.clone(), &new, self.platform().clock.now());
+        job.workspace_root.clone_from(&self.layout().workspace);
+        job.log_file = Some(self.log_path(&id).to_string_lossy().into_owned());
+        job.set_owner(Some(self.platform().processes.current()));
+        job.sequence = view.next_sequence();
+        let record = Record { request: new.request, ..Record::new(job.clone()) };
+        if let Err(error) = self.write_record(&record) {
+            let _ = self.platform().storage.remove(&self.layout().lease(&id));
+            return Err(error);
+        }
+        view.jobs.insert(id, job.clone());
+        self.publish(&view);
+        Ok(job)
+    }
+
+    /// Finds an id that nobody has and makes its lease file, which makes it ours. A lease file is never made
+    /// again, so whoever locks it holds the only one that this job ever has.
+    fn reserve_id(&self, view: &View) -> Result<JobId> {
+        loop {
+            let id = JobId::candidate(self.platform().clock.now());
+            if view.folder.jobs.contains_key(&id) {
+                continue;
+            }
+            let lease = self.layout().lease(&id);
+            match self.platform().storage.create_new(&lease) {
+                Ok(()) => return Ok(id),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("create", &lease, error)),
+            }
+        }
+    }
+
+    /// Names the process that is to take a queued job, after it was started: if that process dies before it has
+    /// taken the job, the next look knows. Does nothing when the job has been taken already.
+    ///
+    /// # Errors
+    /// `UnknownJob`, `AlreadyFinished`, or what the filesystem says.
+    pub fn hand_over(&self, id: &JobId, worker: u32) -> Result<()> {
+        let lease = self.layout().lease(id);
+        let _lease = match self.platform().locks.try_lock(&lease, false) {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.no_lease(id)),
+            Err(error) => return Err(Error::io("lock", &lease, error)),
+        };
+        let loaded = self.load_record(id)?;
+        let mut record = self.expect_writable(id, loaded)?;
+        if record.job.status == Status::Queued {
+            record.job.set_owner(Some(self.platform().processes.identify(worker)));
+            record.job.handed_over = true;
+            record.job.stamp(self.platform().clock.now());
+            self.write_record(&record)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a queued job: it is running, this process is its owner.
+    ///
+    /// # Errors
+    /// `UnknownJob`; `AlreadyFinished`, also when cancelling was asked for meanwhile; `LeaseHeld` when a living
+    /// worker has it; `IllegalTransition` when a worker that had it is dead; `Busy`; `NewerFormat`; or what the
+    /// filesystem says.
+    pub fn lease(&self, id: &JobId) -> Result<Lease> {
+        let lock = self.lock_lease(id)?;
+        let _store = self.lock()?;
+        let loaded = self.load_record(id)?;
+        let mut record = self.expect_writable(id, loaded)?;
+        if record.job.status != Status::Queued {
+            let message = format!("job {id} cannot be taken: it is {}", record.job.status);
+            return Err(Error::new(ErrorKind::IllegalTransition, message));
+        }
+        if self.cancel_mark(id)?.is_some() {
+            self.conclude(&mut record, &Outcome::cancelled())?;
+            return Err(finished(&record.job));
+        }
+        let identity = self.platform().processes.current();
+        // For people only, so it may fail: what counts is the lock.
+        let _ = lock.note(&note(&identity));
+        let job = &mut record.job;
+        job.status = Status::Running;
+        job.phase = Some("starting".to_owned());
+        job.set_owner(Some(identity));
+        job.handed_over = false;
+        job.version = FORMAT_VERSION;
+        job.started_at = Some(job.stamp(self.platform().clock.now()));
+        self.write_record(&record)?;
+        if let Ok(mut view) = self.view_for_writing() {
+            view.jobs.insert(id.clone(), record.job.clone());
+            self.publish(&view);
+        }
+        let held = Mutex::new(Held { record, lock: Some(lock) });
+        Ok(Lease { store: self.clone(), id: id.clone(), held })
+    }
+
+    /// Waits for the lease, which others hold for moments to see whether its owner lives.
+    fn lock_lease(&self, id: &JobId) -> Result<Box<dyn HeldLock>> {
+        let platform = self.platform();
+        let path = self.layout().lease(id);
+        let taken = || match self.job(id)?.status {
+            Status::Queued => Ok(()),
+            Status::Running => {
+                Err(Error::new(ErrorKind::LeaseHeld, format!("another process works at job {id}")))
+            }
+            Status::Completed | Status::Failed | Status::Cancelled => Err(finished(&self.job(id)?)),
+        };
+        let deadline = self.options().lock_deadline;
+        match lock_within(&*platform.locks, &*platform.clock, &path, false, deadline, taken) {
+            Err(error) if error.kind() == ErrorKind::Removed => Err(self.no_lease(id)),
+            locked => locked,
+        }
+    }
+
+    /// Why a job that somebody wants to work at has no lease file.
+    fn no_lease(&self, id: &JobId) -> Error {
+        match self.job(id) {
+            Ok(job) if job.status.is_final() => finished(&job),
+            Ok(_) => Error::new(ErrorKind::Removed, format!("the lease file of job {id} was removed")),
+            Err(error) => error,
+        }
+    }
+
+    /// Records what is new about a running job, durably, and returns it. Nothing is written when nothing is new.
+    ///
+    /// # Errors
+    /// `AlreadyFinished` after [`finish`](Self::finish); `InvalidInput` when the job would get too large for the
+    /// index; `Removed` when the store's folder was removed; or what the filesystem says. The record then is as
+    /// it was.
+    pub fn update(&self, lease: &Lease, update: &JobUpdate) -> Result<Job> {
+        let mut held = lease.held();
+        if held.record.job.status.is_final() {
+            return Err(finished(&held.record.job));
+        }
+        let mut job = held.record.job.clone();
+        update.apply(&mut job);
+        if job == held.record.job {
+            return Ok(job);
+        }
+        job.stamp(self.platform().clock.now());
+        let before = std::mem::replace(&mut held.record.job, job.clone());
+        if let Err(error) = self.write_record(&held.record) {
+            held.record.job = before;
+            return Err(error);
+        }
+        Ok(job)
+    }
+
+    /// Ends a running job, durably, and lets its lease go. If cancelling was asked for before this moment, the
+    /// job ends cancelled, whatever the outcome says; else a request to cancel comes too late from now on.
+    ///
+    /// A folder that was removed meanwhile is made again: an hour's work is worth more than its absence.
+    ///
+    /// # Errors
+    /// `AlreadyFinished` the second time; `InvalidInput`, `Busy`, or what the filesystem says. The lease is kept
+    /// then, and this can be tried again.
+    pub fn finish(&self, lease: &Lease, outcome: &Outcome) -> Result<Job> {
+        let mut held = lease.held();
+        if held.record.job.status.is_final() {
+            return Err(finished(&held.record.job));
+        }
+        self.create_folders()?;
+        let _store = self.lock()?;
+        let mut record = held.record.clone();
+        self.conclude(&mut record, outcome)?;
+        held.record = record;
+        held.lock = None;
+        Ok(held.record.job.clone())
+    }
+
+    /// Ends a queued job that no worker will take, because it could not be started. A worker that has taken it
+    /// nevertheless keeps it: then this fails with `LeaseHeld`.
+    ///
+    /// # Errors
+    /// `UnknownJob`, `AlreadyFinished`, `LeaseHeld`, `Busy`, or what the filesystem says.
+    pub fn abandon(&self, id: &JobId, reason: &str) -> Result<Job> {
+        let _lease = self.lock_lease(id)?;
+        let _store = self.lock()?;
+        let loaded = self.load_record(id)?;
+        let mut record = self.expect_writable(id, loaded)?;
+        self.conclude(&mut record, &Outcome::failed(reason))?;
+        Ok(record.job)
+    }
+
+    /// Asks that a job be cancelled, durably. A job that nobody works at is cancelled at once; the worker of a
+    /// running one has to be told by other means too (it can ask [`Lease::cancel_requested`]), and must be waited
+    /// for. From this moment on the job can only end cancelled.
+    ///
+    /// # Errors
+    /// `UnknownJob`, `NewerFormat`, `Busy`, or what the filesystem says.
+    pub fn request_cancel(&self, id: &JobId) -> Result<Cancel> {
+        // So that a store that does not exist does not come into being by this.
+        self.job(id)?;
+        let _store = self.lock()?;
+        let loaded = self.load_record(id)?;
+        let mut record = match self.expect_writable(id, loaded) {
+            Err(error) if error.kind() == ErrorKind::AlreadyFinished => {
+                return Ok(Cancel::TooLate(self.job(id)?));
+            }
+            writable => writable?,
+        };
+        let path = self.layout().lease(id);
+        let free = match self.platform().locks.try_lock(&path, false) {
+            Ok(lease) => lease,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("lock", &path, error)),
+        };
+        if free.is_some() {
+            self.conclude(&mut record, &Outcome::cancelled())?;
+            return Ok(Cancel::Done(record.job));
+        }
+        if self.cancel_mark(id)?.is_none() {
+            let mark = CancelMark {
+                version: FORMAT_VERSION,
+                requested_at: self.platform().clock.now(),
+                pid: std::process::id(),
+            };
+            let mut bytes = serde_json::to_vec(&mark).expect("times and numbers are JSON");
+            bytes.push(b'\n');
+            durable::replace(&*self.platform().storage, &self.layout().cancel(id), &bytes)?;
+        }
+        Ok(Cancel::Requested(record.job))
+    }
+
+    /// When cancelling was asked for, if it was. A mark that cannot be read is one nevertheless.
+    fn cancel_mark(&self, id: &JobId) -> Result<Option<Timestamp>> {
+        let path = self.layout().cancel(id);
+        match self.platform().storage.read(&path) {
+            Ok(bytes) => Ok(Some(match serde_json::from_slice::<CancelMark>(&bytes) {
+                Ok(mark) => mark.requested_at,
+                Err(_) => self.platform().clock.now(),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &path, error)),
+        }
+    }
+
+    /// Writes the end of a job. The lock and the job's lease are held; the lease's file goes with this.
+    fn conclude(&self, record: &mut Record, outcome: &Outcome) -> Result<()> {
+        let id = record.job.id.clone();
+        let mut ended = record.clone();
+        outcome.apply(&mut ended, self.cancel_mark(&id)?, self.platform().clock.now());
+        let view = self.view_for_writing();
+        ended.job.sequence = match &view {
+            Ok(view) => view.sequence.max(ended.job.sequence) + 1,
+            // The index cannot be read; that must not keep the end from being recorded.
+            Err(_) => ended.job.sequence + 1,
+        };
+        self.write_record(&ended)?;
+        *record = ended;
+        for path in [self.layout().lease(&id), self.layout().cancel(&id)] {
+            // What stays is swept later: the record says that the job has ended.
+            let _ = self.platform().storage.remove(&path);
+        }
+        match view {
+            Ok(mut view) => {
+                view.sequence = record.job.sequence;
+                view.jobs.insert(id, record.job.clone());
+                if view.index != IndexState::Newer {
+                    self.tidy(&mut view, &self.options().retention);
+                }
+                self.publish(&view);
+            }
+            Err(error) => self.notice(Notice::behind("the index is behind the job files", &error)),
+        }
+        Ok(())
+    }
+
+    fn write_record(&self, record: &Record) -> Result<()> {
+        let path = self.layout().record(&record.job.id);
+        durable::replace(&*self.platform().storage, &path, &record.to_bytes()?)
+    }
+
+    /// A record that this version may write, of a job that has not ended.
+    fn expect_writable(&self, id: &JobId, loaded: Loaded<Record>) -> Result<Record> {
+        match loaded {
+            Loaded::Found(record) if record.job.version > FORMAT_VERSION => {
+                Err(newer(&self.layout().record(id)))
+            }
+            Loaded::Found(record) if record.job.status.is_final() => Err(finished(&record.job)),
+            Loaded::Found(record) => Ok(record),
+            Loaded::Missing => Err(unknown(id.as_str())),
+            Loaded::Newer => Err(newer(&self.layout().record(id))),
+            Loaded::Corrupt(why) => Err(Error::new(ErrorKind::Corrupt, why)),
+        }
+    }
+
+    /// How an active job has lost its owner, if it has: the lease decides; where it cannot, pid with start time.
+    pub(crate) fn death_of(&self, job: &Job) -> Result<Option<Death>> {
+        if job.status.is_final() || job.version > FORMAT_VERSION {
+            return Ok(None);
+        }
+        let owner = job.named_owner();
+        let alive = owner.as_ref().and_then(|owner| self.platform().processes.is_alive(owner));
+        let pid = owner.map_or("unknown".to_owned(), |owner| owner.pid.to_string());
+        let reason = match (job.status, alive) {
+            (Status::Running, Some(true)) => {
+                format!("worker gave up: process {pid} let the job go without finishing it")
+            }
+            (Status::Running, _) => format!("worker died: process {pid} ended without finishing the job"),
+            _ if self.cancel_mark(&job.id)?.is_some() => "cancelled before a worker took it".to_owned(),
+            (_, Some(true)) => return Ok(None),
+            // The worker was started and has died.
+            (_, Some(false)) if job.handed_over => {
+                format!("worker died: process {pid} ended before it took the job")
+            }
+            _ => {
+                let age = self.platform().clock.now().distance(job.created_at);
+                if age < self.options().queue_grace {
+                    return Ok(None);
+                }
+                format!("worker never came: process {pid} queued the job {} s ago", age.as_secs())
+            }
+        };
+        let path = self.layout().lease(&job.id);
+        match self.platform().locks.try_lock(&path, false) {
+            Ok(lease) => Ok(lease.map(|lease| Death { reason, _lease: Some(lease) })),
+            // Somebody has removed the lease file; its owner may hold it nevertheless.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(if alive == Some(true) { None } else { Some(Death { reason, _lease: None }) })
+            }
+            Err(error) => Err(Error::io("lock", &path, error)),
+        }
+    }
+
+    /// Ends a job whose owner is dead. Returns it as it is now, and whether it was this call that ended it.
+    pub(crate) fn bury(&self, id: &JobId, death: &Death) -> Result<Option<(Job, bool)>> {
+        let _store = self.lock()?;
+        let Loaded::Found(mut record) = self.load_record(id)? else { return Ok(None) };
+        if record.job.status.is_final() {
+            return Ok(Some((record.job, false)));
+        }
+        self.conclude(&mut record, &Outcome::failed(&death.reason))?;
+        Ok(Some((record.job, true)))
+    }
+
+    /// The job as it would be buried.
+    pub(crate) fn as_buried(&self, job: &Job, death: &Death) -> Job {
+        let mut record = Record::new(job.clone());
+        let cancel = self.cancel_mark(&job.id).unwrap_or_default();
+        Outcome::failed(&death.reason).apply(&mut record, cancel, self.platform().clock.now());
+        record.job
+    }
+
+    /// One job, after marking it if its owner is dead.
+    ///
+    /// # Errors
+    /// As [`job`](Self::job), and what is said when the mark is written.
+    pub fn look_at(&self, id: &JobId) -> Result<Job> {
+        let job = self.job(id)?;
+        let buried = match self.death_of(&job)? {
+            Some(death) => self.bury(id, &death)?,
+            None => None,
+        };
+        Ok(buried.map_or(job, |(job, _)| job))
+    }
+}
+
+/// How a job has lost its owner. Holds the job's lease, so that nobody else buries it meanwhile.
+pub(crate) struct Death {
+    reason: String,
+    _lease: Option<Box<dyn HeldLock>>,
+}
+
+fn note(identity: &ProcessIdentity) -> String {
+    format!("{}\n", serde_json::json!({ "pid": identity.pid, "start": identity.start }))
+}
+
+fn finished(job: &Job) -> Error {
+    Error::new(ErrorKind::AlreadyFinished, format!("job {} has ended: it is {}", job.id, job.status))
+}
