@@ -24,6 +24,12 @@ fn main() -> ExitCode {
         return commands::serve_demo();
     }
     let environment = Environment::from_process();
+    // What `--background` starts.
+    if let [_, command, words @ ..] = &argv[..]
+        && command == commands::worker::COMMAND
+    {
+        return commands::worker::run(words, environment);
+    }
     match run(&argv, &environment) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::prompt::PromptArgs;
 
@@ -97,7 +98,8 @@ pub enum Command {
 }
 
 /// What is to be reviewed.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 #[command(next_help_heading = "Target")]
 pub struct TargetArgs {
     /// Review what this branch adds to REF
@@ -112,7 +114,8 @@ pub struct TargetArgs {
 }
 
 /// What a review looks at when it is told neither a base nor a commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// The working tree when it has changes, else the branch
     #[default]
@@ -124,7 +127,8 @@ pub enum Scope {
 }
 
 /// How the work is run.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 #[command(next_help_heading = "Run")]
 pub struct RunArgs {
     /// Wait for the answer (the default)
@@ -151,7 +155,8 @@ pub struct RunArgs {
 }
 
 /// Whether a command goes through the workspace's shared app-server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BrokerUse {
     /// When it pays
     #[default]
@@ -309,7 +314,8 @@ pub struct TaskArgs {
 }
 
 /// Whether Codex asks before it does what needs approval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Approvals {
     /// It never asks, and refuses by itself
     #[default]

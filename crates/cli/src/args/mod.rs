@@ -21,14 +21,6 @@ use crate::sanitize::one_line;
 
 /// Commands of the documented command line that this version does not have.
 pub const LATER_COMMANDS: &[&str] = &[
-    "status",
-    "result",
-    "cancel",
-    "attach",
-    "await",
-    "resume",
-    "task-resume-candidate",
-    "transfer",
     "gate",
     "hook",
     "slash",
@@ -40,11 +32,8 @@ pub const LATER_COMMANDS: &[&str] = &[
 pub const LATER_FLAGS: &[(&str, &str)] = &[
     ("setup", "enable_review_gate"),
     ("setup", "disable_review_gate"),
-    ("review", "background"),
     ("review", "broker"),
-    ("adversarial-review", "background"),
     ("adversarial-review", "broker"),
-    ("task", "background"),
     ("task", "broker"),
 ];
 

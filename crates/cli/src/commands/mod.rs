@@ -1,11 +1,11 @@
 //! The commands, one module each: take the flags, call a library, hand back what is to be written and the exit code.
 
-mod adversarial_review;
+mod asking;
 mod demo;
-mod review;
+mod jobs;
 mod reviewing;
 mod setup;
-mod task;
+mod work;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 use codex_rpc::client::TurnLimits;
 
 use crate::args::{Cli, Command, GlobalArgs, RunArgs};
-use crate::engine::{self, Codex, Progress, Stop};
+use crate::engine::{self, Codex, Progress, Stop, StopHandle};
 use crate::environment::{Environment, working_directory};
 use crate::exit::{Exit, Failure, Kind};
 use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile};
 use crate::{args, progress};
 
 pub use demo::serve as serve_demo;
+pub use jobs::worker;
 
 /// What a command has to say: the document for standard output, and how the process ends.
 #[derive(Debug)]
@@ -67,9 +68,17 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
     let app = App { environment: environment.clone(), cwd, global: cli.global };
     match cli.command {
         Command::Setup(flags) => setup::run(&app, &flags),
-        Command::Review(flags) => review::run(&app, &flags),
-        Command::AdversarialReview(flags) => adversarial_review::run(&app, &flags),
-        Command::Task(flags) => task::run(&app, &flags),
+        Command::Review(flags) => asking::review(&app, &flags),
+        Command::AdversarialReview(flags) => asking::adversarial_review(&app, &flags),
+        Command::Task(flags) => asking::task(&app, &flags),
+        Command::Status(flags) => jobs::status(&app, &flags),
+        Command::Result(flags) => jobs::result(&app, &flags),
+        Command::Cancel(flags) => jobs::cancel(&app, &flags),
+        Command::Attach(flags) => jobs::attach(&app, &flags),
+        Command::Await(flags) => jobs::await_(&app, &flags),
+        Command::Resume(flags) => jobs::resume(&app, &flags),
+        Command::TaskResumeCandidate(flags) => jobs::resume_candidate(&app, &flags),
+        Command::Transfer(flags) => jobs::transfer(&app, &flags),
         Command::Demo(_) => demo::run(&app),
         Command::Completions(flags) => {
             let script = args::completions(flags.shell);
@@ -124,17 +133,25 @@ impl App {
 }
 
 /// Runs asynchronous work on a runtime of its own, with the signals heard.
-fn block_on<T>(work: impl AsyncFnOnce(&mut Stop) -> Result<T, Failure>) -> Result<T, Failure> {
+fn block_on<T>(work: impl AsyncFnOnce(&mut Stop, StopHandle) -> Result<T, Failure>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::new(Kind::Internal, "cannot start the runtime").caused_by(error))?;
     let result = runtime.block_on(async {
-        let mut stop = Stop::listen()?;
-        work(&mut stop).await
+        let (mut stop, handle) = Stop::listen()?;
+        work(&mut stop, handle).await
     });
     // A read of standard input that nobody ends must not keep the process.
     runtime.shutdown_background();
     result
+}
+
+/// The root of the work tree around a folder: the nearest one above it with a `.git`; outside of any, the folder itself.
+/// Cheap, because every command that looks at jobs begins with it.
+fn work_tree(cwd: &Path) -> PathBuf {
+    let real = cwd.canonicalize().unwrap_or_else(|_| cwd.to_path_buf());
+    let root = real.ancestors().find(|folder| folder.join(".git").exists());
+    root.map_or_else(|| real.clone(), Path::to_path_buf)
 }
 
 /// How long a turn may take.

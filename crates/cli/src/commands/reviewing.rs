@@ -8,13 +8,11 @@ use codex_review_target::{
 };
 
 use crate::args::{Scope, TargetArgs};
-use crate::engine::{self, Ran};
-use crate::exit::{Exit, Failure, Kind};
+use crate::engine::{self, Ran, Watch};
+use crate::exit::{Failure, Kind};
 use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
 use crate::review_output::Reading;
 
-use super::{Answer, App};
-use crate::args::Format;
 
 /// How many files that are not sent whole are named on stderr.
 const LEFT_OUT_SHOWN: usize = 5;
@@ -56,36 +54,36 @@ pub(super) fn from_target(error: Error) -> Failure {
 }
 
 /// Looks at the change, and says on stderr what is reviewed.
-pub(super) fn context(app: &App, target: &Target) -> Result<Context, Failure> {
+pub(super) fn context(watch: &mut dyn Watch, target: &Target) -> Result<Context, Failure> {
     let context = collect(target, &CollectOptions::new(), &Cancel::new()).map_err(from_target)?;
-    app.note(&format!("reviewing the {}", context.summary));
+    watch.note(&format!("reviewing the {}", context.summary));
     Ok(context)
 }
 
 /// Says on stderr which files the reviewer is only told about, and why.
-pub(super) fn tell_left_out(app: &App, context: &Context) {
+pub(super) fn tell_left_out(watch: &mut dyn Watch, context: &Context) {
     let left_out: Vec<_> = context.manifest.left_out().collect();
     for entry in left_out.iter().take(LEFT_OUT_SHOWN) {
         let reason = entry.reason.as_deref().unwrap_or("not sent");
-        app.note(&format!("not sent whole: {} ({reason})", entry.file.path));
+        watch.note(&format!("not sent whole: {} ({reason})", entry.file.path));
     }
     if left_out.len() > LEFT_OUT_SHOWN {
-        app.note(&format!("not sent whole: {} more; --json lists them", left_out.len() - LEFT_OUT_SHOWN));
+        watch.note(&format!("not sent whole: {} more; --json lists them", left_out.len() - LEFT_OUT_SHOWN));
     }
     for skipped in &context.manifest.skipped {
-        app.note(&format!("not looked at: {} ({})", skipped.path, skipped.reason));
+        watch.note(&format!("not looked at: {} ({})", skipped.path, skipped.reason));
     }
 }
 
 /// A report of what was reviewed, with no result yet.
-pub(super) fn report(kind: ReviewKind, target: &Target, context: &Context) -> ReviewReport {
+pub(super) fn report(kind: ReviewKind, target: &Target, context: &Context) -> Box<ReviewReport> {
     let reported = render::Target {
         mode: target.mode().to_owned(),
         label: target.label(),
         base_ref: target.base_ref().map(str::to_owned),
         explicit: target.explicit(),
     };
-    let mut report = ReviewReport::new(kind, reported);
+    let mut report = Box::new(ReviewReport::new(kind, reported));
     report.context = Some(render::Context {
         repo_root: context.repo_root.clone(),
         branch: context.branch.clone(),
@@ -98,13 +96,8 @@ pub(super) fn report(kind: ReviewKind, target: &Target, context: &Context) -> Re
     report
 }
 
-/// Fills in what came of the turn, and writes the report.
-pub(super) fn answer(
-    mut report: ReviewReport,
-    ran: &Ran,
-    format: Format,
-    read: impl FnOnce(&str) -> Reading,
-) -> Answer {
+/// Fills in what came of the turn; gives why it is not the review that was asked for, if it is not.
+pub(super) fn fill(report: &mut ReviewReport, ran: &Ran, read: impl FnOnce(&str) -> Reading) -> Option<Failure> {
     let outcome = &ran.outcome;
     let text = outcome.final_message.clone().unwrap_or_default();
     report.thread_id = Some(ran.thread_id.clone());
@@ -120,12 +113,10 @@ pub(super) fn answer(
     if let Some(answer) = outcome.answer() {
         let reading = read(answer);
         if let Some(why) = &reading.parse_error {
+            let message = format!("the answer is not the review that was asked for: {why}");
             failure = Some(
-                Failure::new(
-                    Kind::TurnFailed,
-                    format!("the answer is not the review that was asked for: {why}"),
-                )
-                .with_hint("what the model wrote is shown as it is; run it again, or with another model"),
+                Failure::new(Kind::TurnFailed, message)
+                    .with_hint("what the model wrote is shown as it is; run it again, or with another model"),
             );
         }
         report.result = reading.result;
@@ -133,13 +124,7 @@ pub(super) fn answer(
         report.notes = reading.notes;
     }
     report.error = failure.as_ref().map(ErrorReport::from);
-    // Without an answer there is nothing to show to people but the failure.
-    let show = outcome.is_success() || format == Format::Json;
-    Answer {
-        stdout: if show { render::review(&report, format) } else { String::new() },
-        exit: failure.as_ref().map_or(Exit::Done, Failure::exit),
-        failure,
-    }
+    failure
 }
 
 /// The roots by which a model may name files: as we call the work tree, and as the file system does.

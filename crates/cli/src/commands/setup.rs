@@ -67,7 +67,7 @@ fn inspect(
 ) -> Result<(), Failure> {
     let place = program.display().to_string();
     let codex = Codex { program, overrides: Vec::new(), env: Vec::new(), cwd: app.cwd.clone(), handshake };
-    let asked = block_on(async |stop| ask(&codex, stop).await);
+    let asked = block_on(async |stop, _| ask(&codex, stop).await);
     let asked = match asked {
         Ok(asked) => asked,
         Err(failure) if matches!(failure.kind(), Kind::Interrupted | Kind::Terminated) => {

@@ -7,13 +7,14 @@ mod failure;
 mod locate;
 mod models;
 mod stop;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codex_rpc::client::{Client, ClientOptions, Turn, TurnLimits};
+use codex_rpc::client::{Client, ClientOptions, NoObserver, Observer, Turn, TurnLimits};
 use codex_rpc::policy::{AllowList, Decline, Policy};
 use codex_rpc::protocol::{
     AccountReadParams, ApprovalPolicy, ReviewStartParams, ReviewTarget, SandboxMode, SandboxPolicy, ThreadId,
@@ -22,12 +23,14 @@ use codex_rpc::protocol::{
 };
 use codex_rpc::transport::{ChildHandle, ChildOptions};
 use codex_rpc::turn::{Phase, TurnEvent, TurnOutcome};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
 pub use failure::{from_client, from_ran, not_signed_in};
 pub use locate::{codex as locate_codex, in_path};
-pub use stop::{Stop, Stopped};
+pub use stop::{Stop, StopHandle, Stopped};
+pub use watch::{Progress, Watch, progress};
 
 use crate::VERSION;
 use crate::exit::{Failure, Kind};
@@ -38,19 +41,6 @@ const CLIENT_NAME: &str = "codex-companion";
 const NAMING: Duration = Duration::from_secs(1);
 /// What the threads of tasks are named, before the prompt's first words.
 const TASK_NAME: &str = "Codex Companion Task";
-
-/// Where progress is shown: standard error.
-pub type Progress = crate::progress::Progress<std::io::Stderr, fn() -> Duration>;
-
-/// A progress display that begins now.
-#[must_use]
-pub fn progress(mode: crate::progress::Mode) -> Progress {
-    fn clock() -> Duration {
-        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        START.get_or_init(std::time::Instant::now).elapsed()
-    }
-    Progress::new(std::io::stderr(), mode, clock)
-}
 
 /// How Codex is started.
 #[derive(Clone, Debug)]
@@ -68,7 +58,8 @@ pub struct Codex {
 }
 
 /// Which thread a turn runs on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ThreadChoice {
     /// A new one that is forgotten afterwards.
     Ephemeral,
@@ -138,6 +129,27 @@ pub struct Ran {
 /// # Errors
 /// What [`from_client`] makes of a client's errors; an interrupt.
 pub async fn connect(codex: &Codex, policy: Arc<dyn Policy>, stop: &mut Stop) -> Result<Client, Failure> {
+    start(codex, policy, Arc::new(NoObserver), stop).await
+}
+
+/// As [`connect`], with somebody who is told what belongs to no turn, and nothing granted.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_observed(
+    codex: &Codex,
+    observer: Arc<dyn Observer>,
+    stop: &mut Stop,
+) -> Result<Client, Failure> {
+    start(codex, Arc::new(Decline), observer, stop).await
+}
+
+async fn start(
+    codex: &Codex,
+    policy: Arc<dyn Policy>,
+    observer: Arc<dyn Observer>,
+    stop: &mut Stop,
+) -> Result<Client, Failure> {
     let mut child = ChildOptions::new(&codex.program).cwd(&codex.cwd);
     for entry in &codex.overrides {
         child = child.args(["-c", entry]);
@@ -147,6 +159,7 @@ pub async fn connect(codex: &Codex, policy: Arc<dyn Policy>, stop: &mut Stop) ->
     let mut options = ClientOptions::new(CLIENT_NAME, VERSION);
     options.handshake = codex.handshake;
     options.policy = policy;
+    options.observer = observer;
     tokio::select! {
         client = Client::spawn(&child, options) => client.map_err(|error| from_client(&error)),
         stopped = stop.wait() => Err(stopped.failure()),
@@ -161,16 +174,16 @@ pub async fn connect(codex: &Codex, policy: Arc<dyn Policy>, stop: &mut Stop) ->
 pub async fn run(
     codex: &Codex,
     work: &Work,
-    progress: &mut Progress,
+    watch: &mut dyn Watch,
     stop: &mut Stop,
 ) -> Result<Ran, Failure> {
     let policy: Arc<dyn Policy> = match &work.access.ask {
         Some(list) => Arc::new(list.clone()),
         None => Arc::new(Decline),
     };
-    progress.phase("starting");
+    watch.phase("starting");
     let client = connect(codex, policy, stop).await?;
-    let ran = on(&client, codex, work, progress, stop).await;
+    let ran = on(&client, codex, work, watch, stop).await;
     // The second stop gives up waiting for a gentle end; the process group is killed as the runtime ends.
     tokio::select! {
         () = client.shutdown() => {}
@@ -183,7 +196,7 @@ async fn on(
     client: &Client,
     codex: &Codex,
     work: &Work,
-    progress: &mut Progress,
+    watch: &mut dyn Watch,
     stop: &mut Stop,
 ) -> Result<Ran, Failure> {
     let begin = begin(client, codex, work);
@@ -192,9 +205,10 @@ async fn on(
         stopped = stop.wait() => return Err(stopped.failure()),
     };
     for warning in &warnings {
-        progress.note(warning);
+        watch.note(warning);
     }
-    let outcome = follow(turn, progress, stop).await?;
+    watch.began(thread.as_str(), turn.turn_id().as_str());
+    let outcome = follow(turn, watch, stop).await?;
     if let Some(naming) = naming {
         let _ = tokio::time::timeout(NAMING, naming).await;
     }
@@ -320,7 +334,7 @@ async fn last_task(client: &Client, cwd: &str) -> Result<ThreadId, Failure> {
 /// Shows what a turn does until it ends.
 async fn follow(
     mut turn: Turn,
-    progress: &mut Progress,
+    watch: &mut dyn Watch,
     stop: &mut Stop,
 ) -> Result<Arc<TurnOutcome>, Failure> {
     let mut tick = tokio::time::interval(crate::progress::TICK);
@@ -328,12 +342,12 @@ async fn follow(
     loop {
         tokio::select! {
             event = turn.next_event() => match event {
-                Some(event) => show(progress, &event),
+                Some(event) => show(watch, &event),
                 None => return Ok(turn.outcome().await),
             },
-            _ = tick.tick() => progress.tick(),
+            _ = tick.tick() => watch.tick(),
             stopped = stop.wait() => {
-                progress.note("interrupting the turn; once more to end at once");
+                watch.note("interrupting the turn; once more to end at once");
                 tokio::select! {
                     _ = turn.interrupt() => {}
                     _ = stop.again() => {}
@@ -344,15 +358,16 @@ async fn follow(
     }
 }
 
-fn show(progress: &mut Progress, event: &TurnEvent) {
+fn show(watch: &mut dyn Watch, event: &TurnEvent) {
     match event {
-        TurnEvent::Phase(Phase::Done | Phase::Failed | Phase::Cancelled) => progress.finish(),
-        TurnEvent::Phase(phase) => progress.phase(phase.as_str()),
-        TurnEvent::ItemStarted(line) | TurnEvent::ItemCompleted(line) => progress.activity(&line.text),
-        TurnEvent::Warning(text) => progress.note(text),
+        TurnEvent::Phase(Phase::Done | Phase::Failed | Phase::Cancelled) => watch.finish(),
+        TurnEvent::Phase(phase) => watch.phase(phase.as_str()),
+        TurnEvent::ItemStarted(line) => watch.activity(&line.text, false),
+        TurnEvent::ItemCompleted(line) => watch.activity(&line.text, true),
+        TurnEvent::Warning(text) => watch.note(text),
         TurnEvent::Retrying { message, details } => match details {
-            Some(details) => progress.note(&format!("{message} ({details})")),
-            None => progress.note(message),
+            Some(details) => watch.note(&format!("{message} ({details})")),
+            None => watch.note(message),
         },
         _ => {}
     }

@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM: the first one asks for a gentle end, the second for an end.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use crate::exit::{Failure, Kind};
@@ -24,6 +26,26 @@ impl Stopped {
     }
 }
 
+/// Asks for the end from within, as a signal does from outside.
+#[derive(Debug, Clone)]
+pub struct StopHandle {
+    tell: Arc<watch::Sender<(u32, Option<Stopped>)>>,
+}
+
+impl StopHandle {
+    /// Asks for the end.
+    pub fn ask(&self, why: Stopped) {
+        ask(&self.tell, why);
+    }
+}
+
+fn ask(tell: &watch::Sender<(u32, Option<Stopped>)>, why: Stopped) {
+    tell.send_modify(|(count, first)| {
+        *count += 1;
+        first.get_or_insert(why);
+    });
+}
+
 /// Tells when the end is asked for.
 #[derive(Debug, Clone)]
 pub struct Stop {
@@ -35,8 +57,10 @@ impl Stop {
     ///
     /// # Errors
     /// When the signal handlers cannot be installed.
-    pub fn listen() -> Result<Self, Failure> {
+    pub fn listen() -> Result<(Self, StopHandle), Failure> {
         let (tell, asked) = watch::channel((0, None));
+        let tell = Arc::new(tell);
+        let handle = StopHandle { tell: Arc::clone(&tell) };
         let failed = |error: std::io::Error| {
             Failure::new(Kind::Internal, "cannot listen for signals").caused_by(error)
         };
@@ -44,13 +68,10 @@ impl Stop {
         tokio::spawn(async move {
             loop {
                 let signal = signals.next().await;
-                tell.send_modify(|(count, first)| {
-                    *count += 1;
-                    first.get_or_insert(signal);
-                });
+                ask(&tell, signal);
             }
         });
-        Ok(Self { asked })
+        Ok((Self { asked }, handle))
     }
 
     /// Waits until the end is asked for; returns at once when it has been. Cancel safe.

@@ -16,7 +16,9 @@ use codex_rpc::scripted::model::{Finding, ModelEndpoint, Reply, Scenario};
 use serde_json::json;
 
 use self::repository::{BUGGY_FILE, Repository};
-use super::{Answer, App, review};
+use super::work::{self, Request, What};
+use super::{Answer, App, asking};
+use crate::args::{Format, RunArgs, TargetArgs};
 use crate::engine::{self, Codex};
 use crate::environment;
 use crate::exit::{Failure, Kind};
@@ -55,7 +57,10 @@ pub(super) fn run(app: &App) -> Result<Answer, Failure> {
     app.note("this is a demo: the model is SCRIPTED, its review was written beforehand");
     app.note(&format!("it runs {who}; no account, no network"));
     app.note(&format!("a throw-away repository with a bug in its uncommitted change: {}", root.display()));
-    let answer = review::of(app, root, &codex)?;
+    let request = Request::new(app, &RunArgs::default(), What::Review { target: TargetArgs::default() });
+    let checked = work::check_demo(codex, root)?;
+    let executed = work::execute(&request, checked, None, &mut app.progress(), |_| ())?;
+    let answer = asking::answer(executed, Format::Text);
     let mut stdout = repository.story();
     stdout.push_str("$ codex-companion review\n\n");
     stdout.push_str(&answer.stdout);

@@ -1,0 +1,90 @@
+//! `review`, `adversarial-review` and `task`: from flags to a request, run here or in the background.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::jobs::{Jobs, Recorder};
+use super::work::{self, Request, What};
+use super::{Answer, App};
+use crate::args::{AdversarialReviewArgs, Format, ReviewArgs, RunArgs, TaskArgs};
+use crate::engine::ThreadChoice;
+use crate::exit::{Exit, Failure, Kind};
+use crate::prompt::{Patience, PromptArgs, Source};
+use crate::settings::Timeouts;
+
+/// How long a piped standard input may be silent when it need not hold anything.
+const FOCUS_PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) fn review(app: &App, flags: &ReviewArgs) -> Result<Answer, Failure> {
+    let what = What::Review { target: flags.target.clone() };
+    run(app, &Request::new(app, &flags.run, what), &flags.run, flags.out.format())
+}
+
+pub(super) fn adversarial_review(app: &App, flags: &AdversarialReviewArgs) -> Result<Answer, Failure> {
+    let focus = read_prompt(app, &flags.prompt, true)?.unwrap_or_default();
+    let what = What::AdversarialReview { target: flags.target.clone(), focus };
+    run(app, &Request::new(app, &flags.run, what), &flags.run, flags.out.format())
+}
+
+pub(super) fn task(app: &App, flags: &TaskArgs) -> Result<Answer, Failure> {
+    let prompt = read_prompt(app, &flags.prompt, false)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| {
+        Failure::new(Kind::Prompt, "there is no prompt")
+            .with_hint("write it behind the flags, name a file with --prompt-file, or pipe it in")
+    })?;
+    let thread = match &flags.thread {
+        Some(id) => ThreadChoice::Resume(id.clone()),
+        None if flags.resume_last => match Jobs::open(app).and_then(|jobs| jobs.resume_candidate()).unwrap_or(None) {
+            Some(job) => ThreadChoice::Resume(job.thread_id.unwrap_or_default()),
+            // Codex may remember a task that our records do not.
+            None => ThreadChoice::ResumeLast,
+        },
+        None => ThreadChoice::Persistent,
+    };
+    let what = What::Task { prompt, write: flags.write, approvals: flags.approvals, thread };
+    let format = if flags.out.json { Format::Json } else { Format::Text };
+    run(app, &Request::new(app, &flags.run, what), &flags.run, format)
+}
+
+fn run(app: &App, request: &Request, flags: &RunArgs, format: Format) -> Result<Answer, Failure> {
+    let checked = work::check(app, request)?;
+    if flags.background {
+        return super::jobs::background(app, request, &checked.summary, format == Format::Json);
+    }
+    let mut recorder = Recorder::foreground(app, request, &checked.summary);
+    let job_id = recorder.job_id();
+    let executed = {
+        let begin = recorder.canceller();
+        work::execute(request, checked, job_id, &mut recorder, begin)
+    };
+    recorder.finish(&executed);
+    let executed = executed.map_err(|failure| recorder.cancelled().unwrap_or(failure))?;
+    Ok(answer(executed, format))
+}
+
+/// The answer of a request that was run.
+pub(super) fn answer(executed: work::Executed, format: Format) -> Answer {
+    let work::Executed { report, failure, ran } = executed;
+    // Of a review whose turn failed there is nothing to show to people but the failure; what an unfinished task said is
+    // worth reading, and the failure on stderr says that it is unfinished.
+    let show = ran.outcome.is_success() || format == Format::Json || matches!(report, work::Report::Task(_));
+    Answer {
+        stdout: if show { report.render(format) } else { String::new() },
+        exit: failure.as_ref().map_or(Exit::Done, Failure::exit),
+        failure,
+    }
+}
+
+/// The prompt, from wherever it comes. One that is optional is not waited for long when nothing is written to a standard
+/// input that stays open.
+fn read_prompt(app: &App, prompt: &PromptArgs, optional: bool) -> Result<Option<String>, Failure> {
+    let stdin = std::io::stdin();
+    let source = match prompt.source(!stdin.is_terminal())? {
+        Source::File(file) => Source::File(app.cwd.join(file)),
+        source => source,
+    };
+    let between = Timeouts::default().idle;
+    // `-` was asked for by name, so something is meant to come.
+    let optional = optional && prompt.prompt_file.is_none();
+    let first = if optional { FOCUS_PATIENCE } else { between };
+    source.read(stdin, Patience { first, between, optional })
+}

@@ -1,0 +1,253 @@
+//! A run that is written down while it goes on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use codex_job_store::{JobUpdate, Lease, LogWriter, NewJob, Outcome, Store};
+
+use super::super::App;
+use super::super::work::{Executed, Request, What};
+use super::{Jobs, failure};
+use crate::args::Format;
+use crate::engine::{Progress, StopHandle, Stopped, Watch};
+use crate::exit::{Exit, Failure, Kind};
+use crate::sanitize::one_line;
+
+/// How often a running job is asked whether it has been cancelled.
+const CANCEL_LOOK: Duration = Duration::from_millis(250);
+/// The least time between two activities of the same phase in the log.
+const ACTIVITY_EVERY: Duration = Duration::from_millis(200);
+
+/// Writes a run into its job and shows it, as far as there is a job and somebody to show it to.
+#[derive(Debug)]
+pub(in crate::commands) struct Recorder {
+    job: Option<Recorded>,
+    shown: Option<Progress>,
+}
+
+#[derive(Debug)]
+struct Recorded {
+    store: Store,
+    lease: Arc<Lease>,
+    log: Option<LogWriter>,
+    last_activity: Option<Instant>,
+}
+
+impl Recorder {
+    /// A run in the foreground. Without a place for jobs it runs all the same, and says so.
+    pub(in crate::commands) fn foreground(app: &App, request: &Request, summary: &str) -> Self {
+        let shown = Some(app.progress());
+        let job = Jobs::open(app).and_then(|jobs| {
+            let new = new_job(request, summary, jobs.session.clone())?;
+            let job = jobs.store.create(new).map_err(|error| failure(&error))?;
+            let lease = jobs.store.lease(&job.id).map_err(|error| failure(&error))?;
+            jobs.tell_notices(app);
+            Ok(Recorded::new(jobs.store, lease))
+        });
+        match job {
+            Ok(job) => Self { job: Some(job), shown },
+            Err(failure) => {
+                let causes = failure.causes().join(": ");
+                app.note(&format!("this run is not recorded: {failure} {causes}"));
+                Self { job: None, shown }
+            }
+        }
+    }
+
+    /// A run in a worker, whose job was taken.
+    pub(super) fn worker(store: Store, lease: Lease) -> Self {
+        Self { job: Some(Recorded::new(store, lease)), shown: None }
+    }
+
+    /// The job's id, if there is one.
+    pub(in crate::commands) fn job_id(&self) -> Option<String> {
+        self.job.as_ref().map(|job| job.lease.id().to_string())
+    }
+
+    /// What watches, while a turn runs, whether somebody cancels the job, and then asks for the end.
+    pub(in crate::commands) fn canceller(&self) -> impl FnOnce(StopHandle) -> AbortOnDrop + use<> {
+        let lease = self.job.as_ref().map(|job| Arc::clone(&job.lease));
+        move |stop| {
+            AbortOnDrop(lease.map(|lease| {
+                tokio::spawn(async move {
+                    let mut tick = tokio::time::interval(CANCEL_LOOK);
+                    loop {
+                        tick.tick().await;
+                        if lease.cancel_requested() {
+                            return stop.ask(Stopped::Interrupt);
+                        }
+                    }
+                })
+            }))
+        }
+    }
+
+    /// Whether somebody cancelled the job: then that is why the run ended.
+    pub(in crate::commands) fn cancelled(&self) -> Option<Failure> {
+        let asked = self.job.as_ref()?.lease.record().job.cancel_requested_at.is_some();
+        asked.then(|| Failure::new(Kind::Interrupted, "the job was cancelled"))
+    }
+
+    /// Writes down how the run ended. A store that fails now is told on stderr: the answer is there all the same.
+    pub(in crate::commands) fn finish(&mut self, executed: &Result<Executed, Failure>) {
+        let Some(job) = &self.job else { return };
+        let outcome = outcome(executed);
+        if let Some(log) = &job.log {
+            let (title, body) = match executed {
+                Ok(done) => ("Final output", done.report.render(Format::Text)),
+                Err(failure) => ("Ended", failure.to_string()),
+            };
+            let _ = log.block(title, &body);
+        }
+        // Retried once: the lease is still ours, and what was done is worth it.
+        let finished = job.store.finish(&job.lease, &outcome).or_else(|_| job.store.finish(&job.lease, &outcome));
+        if let Err(error) = finished {
+            self.note(&format!("the job's end could not be recorded: {}", failure(&error)));
+        }
+    }
+}
+
+/// The task of a canceller, ended with its run.
+#[derive(Debug)]
+pub(in crate::commands) struct AbortOnDrop(Option<tokio::task::JoinHandle<()>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+/// A job for a request.
+pub(super) fn new_job(request: &Request, summary: &str, session: Option<String>) -> Result<NewJob, Failure> {
+    let (class, label, title, write) = match &request.what {
+        What::Review { .. } => ("review", "review", "Codex Review".to_owned(), false),
+        What::AdversarialReview { .. } => {
+            ("review", "adversarial-review", "Codex Adversarial Review".to_owned(), false)
+        }
+        What::Task { write, .. } => ("task", "task", "Codex Task".to_owned(), *write),
+    };
+    let mut new = NewJob::new(request.kind(), class, title);
+    new.kind_label = Some(label.to_owned());
+    new.summary = summary.to_owned();
+    new.model.clone_from(&request.run.model);
+    new.effort.clone_from(&request.run.effort);
+    new.write = Some(write);
+    new.session_id = session;
+    new.with_request(request).map_err(|error| failure(&error))
+}
+
+fn outcome(executed: &Result<Executed, Failure>) -> Outcome {
+    match executed {
+        Ok(done) => {
+            let mut outcome = match &done.failure {
+                None => Outcome::completed(),
+                Some(failure) => Outcome::failed(words(failure)),
+            };
+            outcome.exit_code = Some(done.failure.as_ref().map_or(Exit::Done, Failure::exit).code().into());
+            outcome.thread_id = Some(done.ran.thread_id.clone());
+            outcome.turn_id = done.ran.outcome.turn_id.as_ref().map(ToString::to_string);
+            let summary = done.report.summary();
+            if !summary.is_empty() {
+                outcome = outcome.with_summary(summary);
+            }
+            outcome = outcome.with_rendered(done.report.render(Format::Text));
+            let fallback = outcome.clone();
+            outcome.with_result(&done.report.value()).unwrap_or(fallback)
+        }
+        Err(failure) => {
+            let mut outcome = match failure.kind() {
+                Kind::Interrupted => Outcome::cancelled(),
+                _ => Outcome::failed(words(failure)),
+            };
+            outcome.exit_code = Some(failure.exit().code().into());
+            outcome
+        }
+    }
+}
+
+/// A failure and its causes in one line.
+fn words(failure: &Failure) -> String {
+    let mut words = failure.to_string();
+    for cause in failure.causes() {
+        words.push_str(": ");
+        words.push_str(&cause);
+    }
+    one_line(&words, 2000)
+}
+
+impl Recorded {
+    fn new(store: Store, lease: Lease) -> Self {
+        let log = store.log_writer(lease.id()).ok();
+        Self { store, lease: Arc::new(lease), log, last_activity: None }
+    }
+
+    fn log(&self, text: &str) {
+        if let Some(log) = &self.log {
+            // The log is for people; a full disk shows in the record.
+            let _ = log.line(text);
+        }
+    }
+
+    fn update(&self, update: &JobUpdate) {
+        if let Err(error) = self.store.update(&self.lease, update) {
+            self.log(&format!("the job could not be updated: {error}"));
+        }
+    }
+}
+
+impl Watch for Recorder {
+    fn phase(&mut self, phase: &str) {
+        if let Some(shown) = &mut self.shown {
+            Watch::phase(shown, phase);
+        }
+        if let Some(job) = &mut self.job {
+            job.log(phase);
+            job.last_activity = None;
+            job.update(&JobUpdate::new().phase(phase));
+        }
+    }
+
+    fn activity(&mut self, what: &str, over: bool) {
+        if let Some(shown) = &mut self.shown {
+            Watch::activity(shown, what, over);
+        }
+        if let Some(job) = &mut self.job {
+            // A flood of small items must not become a flood of writes.
+            let now = Instant::now();
+            if job.last_activity.is_none_or(|last| now - last >= ACTIVITY_EVERY) {
+                job.last_activity = Some(now);
+                job.log(&if over { format!("done: {what}") } else { what.to_owned() });
+            }
+        }
+    }
+
+    fn note(&mut self, note: &str) {
+        if let Some(shown) = &mut self.shown {
+            Watch::note(shown, note);
+        }
+        if let Some(job) = &self.job {
+            job.log(note);
+        }
+    }
+
+    fn began(&mut self, thread: &str, turn: &str) {
+        if let Some(job) = &self.job {
+            job.log(&format!("thread {thread}, turn {turn}"));
+            job.update(&JobUpdate::new().thread_id(thread).turn_id(turn));
+        }
+    }
+
+    fn tick(&mut self) {
+        if let Some(shown) = &mut self.shown {
+            Watch::tick(shown);
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(shown) = &mut self.shown {
+            Watch::finish(shown);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `status` and `result`.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::time::{Duration, Instant};
+
+use codex_job_store::{Job, JobId, Status};
+use serde_json::{Value, json};
+
+use super::view::{self, document, preview, table};
+use super::{Jobs, exit_of, failure};
+use crate::args::{ResultArgs, StatusArgs};
+use crate::commands::{Answer, App};
+use crate::exit::{Exit, Failure, Kind};
+use crate::sanitize::sanitize;
+
+/// How many recent jobs are shown unless all are asked for.
+const RECENT: usize = 8;
+/// How long `--wait` waits unless told otherwise: as long as the reference does.
+const WAIT: Duration = Duration::from_secs(240);
+/// How often `--watch` looks.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
+
+pub(in crate::commands) fn status(app: &App, flags: &StatusArgs) -> Result<Answer, Failure> {
+    let jobs = Jobs::open(app)?;
+    if flags.watch {
+        return watch(app, &jobs, flags);
+    }
+    let named = flags.job.as_deref().map(|name| jobs.store.find(name)).transpose().map_err(|error| failure(&error))?;
+    let mut timed_out = false;
+    let timeout = flags.timeout_ms.map_or(WAIT, Duration::from_millis);
+    if flags.wait {
+        let ids: Vec<JobId> = match &named {
+            Some(job) => vec![job.id.clone()],
+            None => active(&jobs, flags.all)?.into_iter().map(|job| job.id).collect(),
+        };
+        let ended = jobs.store.wait(&ids, timeout).map_err(|error| failure(&error))?;
+        timed_out = ended.iter().any(Job::is_active);
+    }
+    let mut answer = match &named {
+        Some(job) => one(&jobs, &job.id, flags, timed_out, timeout)?,
+        None => all(&jobs, flags, timed_out, timeout)?,
+    };
+    jobs.tell_notices(app);
+    if timed_out {
+        answer.exit = Exit::TimedOut;
+    }
+    Ok(answer)
+}
+
+fn active(jobs: &Jobs, all: bool) -> Result<Vec<Job>, Failure> {
+    let look = jobs.store.look(&jobs.filter(all).active(true)).map_err(|error| failure(&error))?;
+    Ok(look.jobs)
+}
+
+fn one(jobs: &Jobs, id: &JobId, flags: &StatusArgs, timed_out: bool, timeout: Duration) -> Result<Answer, Failure> {
+    let job = jobs.store.look_at(id).map_err(|error| failure(&error))?;
+    if flags.out.json {
+        let mut value = json!({"workspaceRoot": jobs.root, "job": document(&jobs.store, &job)});
+        if flags.wait {
+            waited(&mut value, timed_out, timeout);
+        }
+        return Ok(Answer::done(format!("{value:#}\n")));
+    }
+    let mut text = table(std::slice::from_ref(&job));
+    let mut field = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            let _ = writeln!(text, "  {name:9} {}", sanitize(value));
+        }
+    };
+    field("title", Some(&job.title));
+    field("thread", job.thread_id.as_deref());
+    field("turn", job.turn_id.as_deref());
+    field("error", job.error_message.as_deref());
+    field("log", job.log_file.as_deref());
+    field("resume", view::resume_command(&job).as_deref());
+    for line in preview(&jobs.store, &job) {
+        let _ = writeln!(text, "  | {line}");
+    }
+    Ok(Answer::done(text))
+}
+
+fn waited(value: &mut Value, timed_out: bool, timeout: Duration) {
+    value["waitTimedOut"] = timed_out.into();
+    value["timeoutMs"] = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).into();
+}
+
+fn all(jobs: &Jobs, flags: &StatusArgs, timed_out: bool, timeout: Duration) -> Result<Answer, Failure> {
+    let look = jobs.store.look(&jobs.filter(flags.all)).map_err(|error| failure(&error))?;
+    let config = jobs.store.config().map_err(|error| failure(&error))?;
+    let (running, finished): (Vec<Job>, Vec<Job>) = look.jobs.into_iter().partition(Job::is_active);
+    let limit = if flags.all { usize::MAX } else { RECENT };
+    let recent = &finished[..finished.len().min(limit)];
+    if flags.out.json {
+        let documents = |jobs_of: &[Job]| jobs_of.iter().map(|job| document(&jobs.store, job)).collect::<Vec<_>>();
+        let mut value = json!({
+            "workspaceRoot": jobs.root,
+            "config": {"stopReviewGate": config.stop_review_gate},
+            "sessionRuntime": {
+                "mode": "direct", "label": "direct", "endpoint": null,
+                "detail": "every command starts a Codex of its own and ends it",
+            },
+            "running": documents(&running),
+            "latestFinished": finished.first().map(|job| document(&jobs.store, job)),
+            "recent": documents(recent),
+            "needsReview": config.stop_review_gate,
+        });
+        if flags.wait {
+            waited(&mut value, timed_out, timeout);
+        }
+        return Ok(Answer::done(format!("{value:#}\n")));
+    }
+    let mut text = String::new();
+    if running.is_empty() && recent.is_empty() {
+        text.push_str("No jobs yet.\n");
+        if !flags.all && jobs.session.is_some() {
+            text.push_str("`codex-companion status --all` shows those of every session.\n");
+        }
+    }
+    for (title, jobs) in [("Running", &running[..]), ("Recent", recent)] {
+        if !jobs.is_empty() {
+            let _ = write!(text, "{}{title}\n{}", if text.is_empty() { "" } else { "\n" }, table(jobs));
+        }
+    }
+    Ok(Answer::done(text))
+}
+
+/// Keeps the view up to date until nothing runs any more: redrawn on a terminal, written anew elsewhere when it changes.
+fn watch(app: &App, jobs: &Jobs, flags: &StatusArgs) -> Result<Answer, Failure> {
+    let mut stdout = std::io::stdout();
+    let terminal = stdout.is_terminal();
+    let mut last = String::new();
+    let named = flags.job.as_deref().map(|name| jobs.store.find(name)).transpose().map_err(|error| failure(&error))?;
+    loop {
+        let (view, running) = match &named {
+            Some(job) => {
+                let job = jobs.store.look_at(&job.id).map_err(|error| failure(&error))?;
+                (one(jobs, &job.id, flags, false, WAIT)?.stdout, job.is_active())
+            }
+            None => (all(jobs, flags, false, WAIT)?.stdout, !active(jobs, flags.all)?.is_empty()),
+        };
+        if view != last {
+            let written = if terminal {
+                // Home, clear to the end of the screen, draw.
+                write!(stdout, "\x1b[H\x1b[2J{view}")
+            } else {
+                write!(stdout, "{}{view}", if last.is_empty() { "" } else { "\n" })
+            };
+            if written.and_then(|()| stdout.flush()).is_err() {
+                return Ok(Answer::done(String::new()));
+            }
+            last = view;
+        }
+        if !running {
+            jobs.tell_notices(app);
+            return Ok(Answer::done(String::new()));
+        }
+        wait_for_change(jobs, &named, flags)?;
+    }
+}
+
+fn wait_for_change(jobs: &Jobs, named: &Option<Job>, flags: &StatusArgs) -> Result<(), Failure> {
+    let ids: Vec<JobId> = match named {
+        Some(job) => vec![job.id.clone()],
+        None => active(jobs, flags.all)?.into_iter().map(|job| job.id).collect(),
+    };
+    let begun = Instant::now();
+    // The end of a job is noticed at once; phases and times at the next look.
+    jobs.store.wait(&ids, WATCH_EVERY).map_err(|error| failure(&error))?;
+    if let Some(left) = Duration::from_millis(50).checked_sub(begun.elapsed()) {
+        std::thread::sleep(left);
+    }
+    Ok(())
+}
+
+pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answer, Failure> {
+    let jobs = Jobs::open(app)?;
+    let job = jobs.choose(flags.job.as_deref(), "finished job in view", |job| !job.is_active())?;
+    jobs.tell_notices(app);
+    if job.is_active() {
+        return Err(Failure::new(Kind::TimedOut, format!("job {} still runs", job.id))
+            .with_hint(format!("`codex-companion await {0}` waits for it, `codex-companion attach {0}` follows it", job.id)));
+    }
+    let record = jobs.store.record(&job.id).map_err(|error| failure(&error))?;
+    let exit = exit_of(&job);
+    if flags.out.json {
+        let mut stored = serde_json::to_value(&record).unwrap_or_default();
+        // What it was asked is not what came out, and may hold the whole prompt.
+        if let Some(stored) = stored.as_object_mut() {
+            stored.remove("request");
+        }
+        let value = json!({"job": document(&jobs.store, &job), "storedJob": stored});
+        return Ok(Answer { stdout: format!("{value:#}\n"), exit, failure: None });
+    }
+    if flags.raw {
+        let result: Value =
+            record.result.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let stdout = result["rawOutput"].as_str().unwrap_or_default().to_owned();
+        return Ok(Answer { stdout, exit, failure: None });
+    }
+    let mut stdout = record.rendered.as_deref().map(|text| sanitize(text).into_owned()).unwrap_or_default();
+    if !stdout.is_empty() && !stdout.ends_with('\n') {
+        stdout.push('\n');
+    }
+    // What was rendered while the job held its thread says how to resume it then; what holds now is said here.
+    if let Some(command) = view::resume_command(&job)
+        && !stdout.contains(&command)
+    {
+        let _ = write!(stdout, "\nContinue this thread: {command}\n");
+    }
+    let failure = (job.status != Status::Completed).then(|| {
+        let why = job.error_message.clone().unwrap_or_else(|| format!("the job was {}", job.status.as_str()));
+        Failure::new(if job.status == Status::Cancelled { Kind::Interrupted } else { Kind::TurnFailed }, why)
+    });
+    Ok(Answer { stdout, exit, failure })
+}

@@ -1,0 +1,106 @@
+//! Work in the background: a process in a session of its own, which survives the terminal, the parent and the host's shell.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+
+use codex_job_store::{Store, StoreOptions};
+use serde_json::json;
+
+use super::super::work::{self, Request};
+use super::super::{Answer, App};
+use super::{Jobs, Recorder, failure, recorder};
+use crate::args::GlobalArgs;
+use crate::environment::{self, Environment};
+use crate::exit::{Exit, Failure, Kind};
+
+/// The hidden command that a worker is: `codex-companion job-worker STATE_ROOT WORKSPACE JOB`.
+pub const COMMAND: &str = "job-worker";
+
+/// Records a job, starts its worker, and says how it is called.
+pub(in crate::commands) fn background(
+    app: &App,
+    request: &Request,
+    summary: &str,
+    as_json: bool,
+) -> Result<Answer, Failure> {
+    let jobs = Jobs::open(app)?;
+    let new = recorder::new_job(request, summary, jobs.session.clone())?;
+    // The record first, durably; then the worker.
+    let job = jobs.store.create(new).map_err(|error| failure(&error))?;
+    match start(&jobs, job.id.as_str()) {
+        // A worker that has taken the job already, or ended it, needs no handing over.
+        Ok(worker) => drop(jobs.store.hand_over(&job.id, worker)),
+        Err(error) => {
+            let _ = jobs.store.abandon(&job.id, &format!("the worker could not be started: {error}"));
+            return Err(Failure::new(Kind::Internal, "the worker could not be started").caused_by(error));
+        }
+    }
+    jobs.tell_notices(app);
+    let stdout = if as_json {
+        let document = json!({
+            "jobId": job.id, "status": "queued", "title": job.title, "summary": job.summary, "logFile": job.log_file,
+        });
+        format!("{document:#}\n")
+    } else {
+        format!(
+            "{} started in the background: {id}\n\n  codex-companion status {id}\n  codex-companion result {id}\n  \
+            codex-companion cancel {id}\n",
+            job.title,
+            id = job.id
+        )
+    };
+    Ok(Answer { stdout, exit: Exit::Done, failure: None })
+}
+
+fn start(jobs: &Jobs, job: &str) -> std::io::Result<u32> {
+    use process_wrap::std::CommandWrap;
+    let mut command = std::process::Command::new(environment::this_program()?);
+    command.arg(COMMAND).arg(&jobs.state_root).arg(&jobs.root).arg(job).current_dir(&jobs.root);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut wrap = CommandWrap::from(command);
+    #[cfg(unix)]
+    wrap.wrap(process_wrap::std::ProcessSession);
+    let child = wrap.spawn()?;
+    // Not waited for: it is to outlive us, and whoever adopts it reaps it.
+    Ok(child.id())
+}
+
+/// The worker's whole life.
+#[must_use]
+pub fn run(words: &[OsString], environment: Environment) -> ExitCode {
+    let [state_root, workspace, job] = words else { return Exit::Usage.into() };
+    match work(Path::new(state_root), Path::new(workspace), job.to_string_lossy().as_ref(), environment) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.exit().into(),
+    }
+}
+
+fn work(state_root: &Path, workspace: &Path, job: &str, environment: Environment) -> Result<Exit, Failure> {
+    let store =
+        Store::open(state_root, workspace, StoreOptions::default()).map_err(|error| failure(&error))?;
+    let found = store.find(job).map_err(|error| failure(&error))?;
+    let record = store.record(&found.id).map_err(|error| failure(&error))?;
+    let lease = store.lease(&found.id).map_err(|error| failure(&error))?;
+    let mut recorder = Recorder::worker(store, lease);
+    let executed = record
+        .request
+        .as_ref()
+        .ok_or_else(|| Failure::new(Kind::Internal, "the job has no request"))
+        .and_then(|request| Request::from_json(request.get()))
+        .and_then(|request| {
+            let app = app(environment, &request);
+            let checked = work::check(&app, &request)?;
+            let begin = recorder.canceller();
+            let job_id = recorder.job_id();
+            work::execute(&request, checked, job_id, &mut recorder, begin)
+        });
+    recorder.finish(&executed);
+    executed.map(|done| done.failure.map_or(Exit::Done, |failure| failure.exit()))
+}
+
+fn app(environment: Environment, request: &Request) -> App {
+    let cwd: PathBuf = request.cwd.clone();
+    let global = GlobalArgs { codex: request.codex.clone(), quiet: true, ..GlobalArgs::default() };
+    App { environment, cwd, global }
+}
