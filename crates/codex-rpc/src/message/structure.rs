@@ -37,7 +37,16 @@ pub(super) struct Seen {
 
 impl<'a> Structure<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next: 0, quotes: 0, brackets: 0, marks: 0, inside: 0, escaping: 0, seen: Seen::default() }
+        Self {
+            bytes,
+            next: 0,
+            quotes: 0,
+            brackets: 0,
+            marks: 0,
+            inside: 0,
+            escaping: 0,
+            seen: Seen::default(),
+        }
     }
 
     /// The first quote at `from` or after it that opens or closes a string, or else the end of the frame.
@@ -177,6 +186,10 @@ fn unusual(block: u8x64) -> bool {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the methods are not general over the lifetime"
+)]
 mod tests {
     use proptest::prelude::*;
 
@@ -224,9 +237,9 @@ mod tests {
                     at = next + 1;
                 }
             };
-            prop_assert_eq!(all(|structure, from| structure.next_quote(from)), (quotes, seen));
-            prop_assert_eq!(all(|structure, from| structure.next_bracket(from)), (brackets, seen));
-            prop_assert_eq!(all(|structure, from| structure.next_mark(from)), (marks, seen));
+            prop_assert_eq!(all(|it, from| it.next_quote(from)), (quotes, seen));
+            prop_assert_eq!(all(|it, from| it.next_bracket(from)), (brackets, seen));
+            prop_assert_eq!(all(|it, from| it.next_mark(from)), (marks, seen));
         }
     }
 }
