@@ -1,5 +1,4 @@
 //! Scanning envelopes: against a whole parse, and by length.
-#![expect(missing_docs, reason = "criterion's macros write undocumented functions")]
 
 use std::hint::black_box;
 
@@ -9,7 +8,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use serde_json::Value;
 
 fn notifications(criterion: &mut Criterion) {
-    let lines: Vec<&[u8]> = NOTIFICATIONS.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&[u8]> =
+        NOTIFICATIONS.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
     let mut group = criterion.benchmark_group("envelope/notifications");
     group.throughput(Throughput::Bytes(lines.iter().map(|line| line.len() as u64).sum()));
     group.bench_function("scan", |bencher| {
@@ -22,7 +22,10 @@ fn notifications(criterion: &mut Criterion) {
     group.bench_function("serde_json_value", |bencher| {
         bencher.iter(|| {
             for line in &lines {
-                black_box(&serde_json::from_slice::<Value>(black_box(line)).expect("the recorded messages are valid"));
+                black_box(
+                    &serde_json::from_slice::<Value>(black_box(line))
+                        .expect("the recorded messages are valid"),
+                );
             }
         });
     });
@@ -38,7 +41,8 @@ fn notifications(criterion: &mut Criterion) {
     group.bench_function("serde_json_value_and_look", |bencher| {
         bencher.iter(|| {
             for line in &lines {
-                let value: Value = serde_json::from_slice(black_box(line)).expect("the recorded messages are valid");
+                let value: Value =
+                    serde_json::from_slice(black_box(line)).expect("the recorded messages are valid");
                 let (id, params) = (value.get("id"), value.get("params"));
                 let thread = params.and_then(|params| {
                     let thread = || params.get("thread").and_then(|thread| thread.get("id"));
@@ -52,16 +56,22 @@ fn notifications(criterion: &mut Criterion) {
 }
 
 fn by_length(criterion: &mut Criterion) {
-    let shapes: [(&str, fn(usize) -> Vec<u8>); 2] = [("text", long_text), ("objects", many_objects)];
-    for (name, make) in shapes {
+    for name in ["text", "objects"] {
+        let make = if name == "text" { long_text } else { many_objects };
         let mut group = criterion.benchmark_group(format!("envelope/{name}"));
         group.sample_size(10);
         for kib in [4, 64, 1024, 8 * 1024, 64 * 1024] {
             let frame = make(kib * 1024);
             group.throughput(Throughput::Bytes(frame.len() as u64));
-            group.bench_with_input(BenchmarkId::from_parameter(format!("{kib}KiB")), &frame, |bencher, frame| {
-                bencher.iter(|| black_box(Envelope::scan(black_box(frame)).expect("valid").thread_id().is_some()));
-            });
+            group.bench_with_input(
+                BenchmarkId::from_parameter(format!("{kib}KiB")),
+                &frame,
+                |bencher, frame| {
+                    bencher.iter(|| {
+                        black_box(Envelope::scan(black_box(frame)).expect("valid").thread_id().is_some())
+                    });
+                },
+            );
         }
         group.finish();
     }

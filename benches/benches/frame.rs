@@ -1,5 +1,4 @@
 //! Framing: against a bare newline scan over the same bytes, and by length.
-#![expect(missing_docs, reason = "criterion's macros write undocumented functions")]
 
 use std::hint::black_box;
 
@@ -18,7 +17,8 @@ fn decode_all(codec: &mut FrameCodec, buffer: &mut BytesMut) {
 
 fn against_memchr(criterion: &mut Criterion) {
     let lines_of = |length| [long_text(length), b"\n".to_vec()].concat().repeat(1024 * 1024 / length);
-    let inputs = [("notifications", NOTIFICATIONS.to_vec()), ("4KiB", lines_of(4096)), ("64KiB", lines_of(65536))];
+    let inputs =
+        [("notifications", NOTIFICATIONS.to_vec()), ("4KiB", lines_of(4096)), ("64KiB", lines_of(65536))];
     for (name, input) in inputs {
         let mut group = criterion.benchmark_group(format!("frame/{name}"));
         group.throughput(Throughput::Bytes(input.len() as u64));

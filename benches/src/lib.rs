@@ -18,5 +18,6 @@ pub fn long_text(length: usize) -> Vec<u8> {
 pub fn many_objects(length: usize) -> Vec<u8> {
     let item = r#"{"type":"text","text":"go","at":[1,2],"x":{}},"#;
     let items = item.repeat(length / item.len());
-    format!(r#"{{"method":"m","params":{{"items":[{}],"threadId":"t"}}}}"#, items.trim_end_matches(',')).into_bytes()
+    format!(r#"{{"method":"m","params":{{"items":[{}],"threadId":"t"}}}}"#, items.trim_end_matches(','))
+        .into_bytes()
 }

@@ -161,18 +161,18 @@ impl FrameCodec {
                 // Someone else's large buffer: the frame takes it along.
                 *buffer = BytesMut::new();
             }
-            return self.finish(line);
+            return self.finish(&line);
         }
         self.spill(&buffer[..length]);
         buffer.advance(length + newline);
         let line = std::mem::take(&mut self.spilled);
-        self.finish(line.into())
+        self.finish(&line.into())
     }
 
     /// Makes a frame of a whole line, unless it is empty. A message with decoration around it makes two.
-    fn finish(&mut self, line: Bytes) -> Option<Frame> {
+    fn finish(&mut self, line: &Bytes) -> Option<Frame> {
         let noise = |kind, start, end| Some(Frame::Noise(Noise::new(kind, end - start, &line[start..end])));
-        match classify(&line) {
+        match classify(line) {
             Line::Empty => None,
             Line::Text { start, end } => noise(NoiseKind::Text, start, end),
             Line::Decoration { start, end } => noise(NoiseKind::Decoration, start, end),

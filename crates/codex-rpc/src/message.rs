@@ -84,6 +84,7 @@ impl Message {
     /// # Errors
     ///
     /// Those of [`Envelope::scan`], and an `error` member that is not an error object.
+    #[expect(clippy::needless_pass_by_value, reason = "the message goes on sharing the frame's buffer")]
     pub fn parse(frame: Bytes) -> Result<Self, EnvelopeError> {
         let envelope = Envelope::scan(&frame)?;
         let slice = |span: Option<std::ops::Range<usize>>| span.map(|span| frame.slice(span));

@@ -66,11 +66,7 @@ fn classify_slowly(line: &[u8]) -> Line {
         return Line::Text { start: first, end: last };
     }
     let end = before_decoration(line, start, last);
-    if start == first && end == last {
-        Line::Message { start, end }
-    } else {
-        Line::Decorated { start, end }
-    }
+    if start == first && end == last { Line::Message { start, end } } else { Line::Decorated { start, end } }
 }
 
 /// Whether a line begins as only a JSON object, or an array of them, can.

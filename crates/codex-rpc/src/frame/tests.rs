@@ -57,10 +57,10 @@ fn d32_noise_is_skipped_and_reported() {
 fn d32_decoration_is_cut_off() {
     check(b"\xef\xbb\xbf{\"id\":1}\n", &["Decoration 3:\\xef\\xbb\\xbf", "{\"id\":1}"]);
     check(b"\x1b[0m{\"id\":1}\n{}\n", &["Decoration 4:\\x1b[0m", "{\"id\":1}", "{}"]);
-    check(b"\x1b[38;5;1m \x1b[2K{\"id\":1}\x1b[0m\r\n", &[
-        "Decoration 18:\\x1b[38;5;1m \\x1b[2K\\x1b[0m",
-        "{\"id\":1}",
-    ]);
+    check(
+        b"\x1b[38;5;1m \x1b[2K{\"id\":1}\x1b[0m\r\n",
+        &["Decoration 18:\\x1b[38;5;1m \\x1b[2K\\x1b[0m", "{\"id\":1}"],
+    );
     check(b"\x1b]0;title\x07{}\n", &["Decoration 10:\\x1b]0;title\\x07", "{}"]);
     check(b"\x1b]8;;x\x1b\\{}\n", &["Decoration 8:\\x1b]8;;x\\x1b\\\\", "{}"]);
     check(b"\x1b(B\x1b[m{}\n", &["Decoration 6:\\x1b(B\\x1b[m", "{}"]);
@@ -112,7 +112,10 @@ fn memory_stays_under_the_cap_and_is_given_back() {
     buffer.extend_from_slice(b"\"}\n");
     let Some(Frame::Message(message)) = codec.decode(&mut buffer).unwrap() else { panic!("no message") };
     assert_eq!(message.len(), 8 + cap - read.len());
-    assert!(codec.spilled.capacity() == 0 && buffer.capacity() <= 4 * SPILL, "the frame took its buffer along");
+    assert!(
+        codec.spilled.capacity() == 0 && buffer.capacity() <= 4 * SPILL,
+        "the frame took its buffer along"
+    );
 }
 
 #[test]

@@ -138,7 +138,9 @@ impl fmt::Display for EnvelopeError {
             Problem::Batch => f.write_str("batches are not supported"),
             Problem::NotAnObject => f.write_str("the frame is not a JSON object"),
             Problem::Duplicate(name) => write!(f, "the member `{name}` stands twice"),
-            Problem::Members => f.write_str("the members make up neither a request, a notification nor a response"),
+            Problem::Members => {
+                f.write_str("the members make up neither a request, a notification nor a response")
+            }
             Problem::BadId => f.write_str("the id is neither a string nor an integer of 64 bits"),
             Problem::BadMethod => f.write_str("the method is not a string"),
             Problem::BadParams => f.write_str("the params are neither an object nor an array"),

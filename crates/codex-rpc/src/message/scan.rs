@@ -49,7 +49,7 @@ pub(super) struct Parts {
     pub(super) decoded: Option<Box<Decoded>>,
     /// One bit for each [`Member`] that was read.
     seen: u16,
-    /// How far down the order of preference the thread was found.
+    /// How high in the order of preference the thread stands that was found; 0 if none was.
     rank: u8,
 }
 
@@ -373,7 +373,7 @@ impl<'a> Scan<'a> {
 
     fn params_member(&mut self, name: &[u8]) -> Result<(), Stop> {
         if name.ends_with(b"\"threadId\"") {
-            self.thread_id(Member::ThreadId, 0)
+            self.thread_id(Member::ThreadId, 4)
         } else if name.ends_with(b"\"thread\"") {
             self.thread()
         } else if name.ends_with(b"\"conversationId\"") {
@@ -389,7 +389,7 @@ impl<'a> Scan<'a> {
         } else if name.ends_with(b"\"reviewThreadId\"") {
             self.thread_id(Member::ReviewThreadId, 2)
         } else if name.ends_with(b"\"threadId\"") {
-            self.thread_id(Member::ThreadId, 3)
+            self.thread_id(Member::ThreadId, 1)
         } else {
             Ok(())
         }
@@ -402,7 +402,7 @@ impl<'a> Scan<'a> {
         }
         self.walk(LAST_LETTER, |this, name| {
             if name.ends_with(b"\"id\"") {
-                return this.thread_id(Member::InnerId, 1);
+                return this.thread_id(Member::InnerId, 3);
             }
             if name.ends_with(b"\"parentThreadId\"") {
                 this.once(Member::ParentId);
@@ -414,12 +414,11 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// Reads a thread id, and keeps it if none of a lower rank was there.
+    /// Reads a thread id, and keeps it if none of a higher rank was there.
     #[inline(always)]
     fn thread_id(&mut self, member: Member, rank: u8) -> Result<(), Stop> {
         self.once(member);
-        let known = self.parts.thread != Span::default();
-        if self.peek() != b'"' || known && rank > self.parts.rank {
+        if self.peek() != b'"' || rank < self.parts.rank {
             return Ok(());
         }
         if let Some(decoded) = &mut self.parts.decoded {

@@ -37,7 +37,16 @@ pub(super) struct Seen {
 
 impl<'a> Structure<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next: 0, quotes: 0, brackets: 0, marks: 0, inside: 0, escaping: 0, seen: Seen::default() }
+        Self {
+            bytes,
+            next: 0,
+            quotes: 0,
+            brackets: 0,
+            marks: 0,
+            inside: 0,
+            escaping: 0,
+            seen: Seen::default(),
+        }
     }
 
     /// The first quote at `from` or after it that opens or closes a string, or else the end of the frame.
@@ -81,9 +90,11 @@ impl<'a> Structure<'a> {
     fn find_beyond(&mut self, from: usize, mask: impl Fn(&Self) -> u64) -> usize {
         while let Some(rest) = self.bytes.get(self.next..).filter(|rest| !rest.is_empty()) {
             let passed = from.saturating_sub(self.next);
-            match rest.first_chunk() {
-                Some(block) => self.load(block, 0),
-                None => self.load_last(rest),
+            // The last block overlaps the one before it.
+            let skip = 64_usize.saturating_sub(rest.len());
+            match rest.first_chunk().or(self.bytes.last_chunk()) {
+                Some(block) => self.load(block, skip),
+                None => self.load_short(rest, skip),
             }
             let found = if passed < 64 { mask(self) & (!0 << passed) } else { 0 };
             if found != 0 {
@@ -93,17 +104,12 @@ impl<'a> Structure<'a> {
         self.bytes.len()
     }
 
-    #[inline(never)]
-    fn load_last(&mut self, rest: &[u8]) {
-        match self.bytes.last_chunk() {
-            // It overlaps the block before it.
-            Some(block) => self.load(block, 64 - rest.len()),
-            None => {
-                let mut block = [b' '; 64];
-                block[..rest.len()].copy_from_slice(rest);
-                self.load(&block, 0);
-            }
-        }
+    /// Loads the only block of a frame of less than 64 bytes.
+    #[cold]
+    fn load_short(&mut self, rest: &[u8], skip: usize) {
+        let mut block = [b' '; 64];
+        block[skip..].copy_from_slice(rest);
+        self.load(&block, skip);
     }
 
     /// Makes `block` the current one, without its first `skip` bytes.
@@ -177,6 +183,10 @@ fn unusual(block: u8x64) -> bool {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the methods are not general over the lifetime"
+)]
 mod tests {
     use proptest::prelude::*;
 
@@ -224,9 +234,9 @@ mod tests {
                     at = next + 1;
                 }
             };
-            prop_assert_eq!(all(|structure, from| structure.next_quote(from)), (quotes, seen));
-            prop_assert_eq!(all(|structure, from| structure.next_bracket(from)), (brackets, seen));
-            prop_assert_eq!(all(|structure, from| structure.next_mark(from)), (marks, seen));
+            prop_assert_eq!(all(|it, from| it.next_quote(from)), (quotes, seen));
+            prop_assert_eq!(all(|it, from| it.next_bracket(from)), (brackets, seen));
+            prop_assert_eq!(all(|it, from| it.next_mark(from)), (marks, seen));
         }
     }
 }

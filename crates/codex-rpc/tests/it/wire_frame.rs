@@ -1,4 +1,5 @@
 //! The frame codec on any bytes, cut in any way.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::{Bytes, BytesMut};
 use codex_rpc::frame::{Frame, FrameCodec, Line, NoiseKind, classify};
