@@ -76,6 +76,7 @@ pub enum Command {
     /// Continue a job's thread in Codex itself
     Resume(ResumeArgs),
     /// Name the thread that `task --resume-last` would continue
+    #[command(after_help = "Examples:\n  codex-companion task-resume-candidate --json")]
     TaskResumeCandidate(JsonArgs),
     /// Import a Claude Code session into a Codex thread
     Transfer(TransferArgs),
@@ -326,6 +327,9 @@ pub enum Approvals {
 
 /// `status`
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  codex-companion status              running and recent jobs of this session\n  codex-companion status --watch\n  codex-companion status JOB --wait --json"
+)]
 pub struct StatusArgs {
     /// Job id, or the beginning of one
     pub job: Option<String>,
@@ -348,6 +352,9 @@ pub struct StatusArgs {
 
 /// `result`
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  codex-companion result              of the job that finished last\n  codex-companion result JOB --raw > answer.md"
+)]
 pub struct ResultArgs {
     /// Job id, or the beginning of one
     pub job: Option<String>,
@@ -361,6 +368,7 @@ pub struct ResultArgs {
 
 /// `cancel`
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  codex-companion cancel JOB\n  codex-companion cancel --all")]
 pub struct CancelArgs {
     /// Job id, or the beginning of one
     #[arg(conflicts_with = "all")]
@@ -375,6 +383,7 @@ pub struct CancelArgs {
 
 /// `attach`
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  codex-companion attach JOB\n\nThe job goes on when you leave.")]
 pub struct AttachArgs {
     /// Job id, or the beginning of one
     pub job: Option<String>,
@@ -382,6 +391,9 @@ pub struct AttachArgs {
 
 /// `await`
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  codex-companion await JOB && codex-companion result JOB\n  codex-companion await JOB JOB --timeout-ms 60000"
+)]
 pub struct AwaitArgs {
     /// Job ids, or their beginnings
     #[arg(required = true)]
@@ -393,6 +405,7 @@ pub struct AwaitArgs {
 
 /// `resume`
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  codex-companion resume JOB          becomes `codex resume THREAD`")]
 pub struct ResumeArgs {
     /// Job id, or the beginning of one
     pub job: Option<String>,
@@ -400,6 +413,9 @@ pub struct ResumeArgs {
 
 /// `transfer`
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  codex-companion transfer            the session that this runs in\n  codex-companion transfer --source session.jsonl"
+)]
 pub struct TransferArgs {
     /// The session's transcript
     #[arg(long, value_name = "FILE")]

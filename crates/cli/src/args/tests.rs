@@ -303,16 +303,16 @@ fn what_comes_later_is_refused_in_plain_words() {
             assert_eq!((failure.kind(), failure.exit().code()), (Kind::NotInThisVersion, 2));
         }
     }
-    let failure = refused(&["task", "--background", "x"]);
-    assert_eq!(failure.to_string(), "`task --background` is not in this version yet");
+    let failure = refused(&["task", "--broker", "never", "x"]);
+    assert_eq!(failure.to_string(), "`task --broker` is not in this version yet");
     assert_eq!(
         refused(&["review", "--broker", "never"]).to_string(),
         "`review --broker` is not in this version yet"
     );
     // A prompt may speak of it.
-    assert!(parse(&argv(&["task", "what", "does", "status", "do?"]), None, false).is_ok());
+    assert!(parse(&argv(&["task", "what", "does", "gate", "do?"]), None, false).is_ok());
     // And a suggestion never leads to it.
-    assert!(!refused(&["statu"]).hint().unwrap().contains("status"));
+    assert!(!refused(&["gat"]).hint().unwrap().contains("gate"));
 }
 
 fn help(words: &[&str], colour: bool) -> String {
@@ -351,13 +351,13 @@ fn completions_and_manual_pages_have_what_this_version_has() {
     for shell in clap_complete::Shell::value_variants() {
         let script = String::from_utf8(completions(*shell)).unwrap();
         assert!(script.contains("adversarial-review"), "{shell}");
-        assert!(!script.contains("task-resume-candidate"), "{shell}");
+        assert!(!script.contains("prompt-expansion"), "{shell}");
     }
     let page = String::from_utf8(man_page(None).unwrap()).unwrap();
     assert!(page.contains("codex\\-companion") && page.contains("adversarial\\-review"));
     let page = String::from_utf8(man_page(Some("review")).unwrap()).unwrap();
     assert!(page.contains("\\-\\-base"));
-    assert_eq!(man_page(Some("status")).unwrap_err().to_string(), "there is no command `status`");
+    assert_eq!(man_page(Some("hook")).unwrap_err().to_string(), "there is no command `hook`");
 }
 
 #[cfg(unix)]

@@ -27,17 +27,20 @@ pub(super) fn adversarial_review(app: &App, flags: &AdversarialReviewArgs) -> Re
 }
 
 pub(super) fn task(app: &App, flags: &TaskArgs) -> Result<Answer, Failure> {
-    let prompt = read_prompt(app, &flags.prompt, false)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| {
-        Failure::new(Kind::Prompt, "there is no prompt")
-            .with_hint("write it behind the flags, name a file with --prompt-file, or pipe it in")
-    })?;
+    let prompt =
+        read_prompt(app, &flags.prompt, false)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| {
+            Failure::new(Kind::Prompt, "there is no prompt")
+                .with_hint("write it behind the flags, name a file with --prompt-file, or pipe it in")
+        })?;
     let thread = match &flags.thread {
         Some(id) => ThreadChoice::Resume(id.clone()),
-        None if flags.resume_last => match Jobs::open(app).and_then(|jobs| jobs.resume_candidate()).unwrap_or(None) {
-            Some(job) => ThreadChoice::Resume(job.thread_id.unwrap_or_default()),
-            // Codex may remember a task that our records do not.
-            None => ThreadChoice::ResumeLast,
-        },
+        None if flags.resume_last => {
+            match Jobs::open(app).and_then(|jobs| jobs.resume_candidate()).unwrap_or(None) {
+                Some(job) => ThreadChoice::Resume(job.thread_id.unwrap_or_default()),
+                // Codex may remember a task that our records do not.
+                None => ThreadChoice::ResumeLast,
+            }
+        }
         None => ThreadChoice::Persistent,
     };
     let what = What::Task { prompt, write: flags.write, approvals: flags.approvals, thread };

@@ -13,7 +13,6 @@ use crate::exit::{Failure, Kind};
 use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
 use crate::review_output::Reading;
 
-
 /// How many files that are not sent whole are named on stderr.
 const LEFT_OUT_SHOWN: usize = 5;
 
@@ -97,7 +96,11 @@ pub(super) fn report(kind: ReviewKind, target: &Target, context: &Context) -> Bo
 }
 
 /// Fills in what came of the turn; gives why it is not the review that was asked for, if it is not.
-pub(super) fn fill(report: &mut ReviewReport, ran: &Ran, read: impl FnOnce(&str) -> Reading) -> Option<Failure> {
+pub(super) fn fill(
+    report: &mut ReviewReport,
+    ran: &Ran,
+    read: impl FnOnce(&str) -> Reading,
+) -> Option<Failure> {
     let outcome = &ran.outcome;
     let text = outcome.final_message.clone().unwrap_or_default();
     report.thread_id = Some(ran.thread_id.clone());

@@ -54,9 +54,14 @@ impl Request {
 
     /// Reads a request that a job kept.
     pub(super) fn from_json(json: &str) -> Result<Self, Failure> {
-        let bad = |why: String| Failure::new(Kind::Internal, format!("the job's request cannot be read: {why}"));
+        let bad =
+            |why: String| Failure::new(Kind::Internal, format!("the job's request cannot be read: {why}"));
         let request: Self = serde_json::from_str(json).map_err(|error| bad(error.to_string()))?;
-        if request.version == VERSION { Ok(request) } else { Err(bad(format!("version {}", request.version))) }
+        if request.version == VERSION {
+            Ok(request)
+        } else {
+            Err(bad(format!("version {}", request.version)))
+        }
     }
 
     /// `review`, `adversarial-review` or `task`.
@@ -105,7 +110,13 @@ pub(super) fn check(app: &App, request: &Request) -> Result<Checked, Failure> {
 pub(super) fn check_demo(codex: Codex, root: &Path) -> Result<Checked, Failure> {
     let target = reviewing::target(root, &TargetArgs::default())?;
     let summary = target.label();
-    Ok(Checked { settings: Settings::default(), codex, root: root.to_path_buf(), target: Some(target), summary })
+    Ok(Checked {
+        settings: Settings::default(),
+        codex,
+        root: root.to_path_buf(),
+        target: Some(target),
+        summary,
+    })
 }
 
 /// What came of a request whose turn was begun.
@@ -175,7 +186,12 @@ pub(super) fn execute<G>(
         (What::Review { .. }, Some(target)) => {
             let context = reviewing::context(watch, target)?;
             let report = reviewing::report(ReviewKind::Native, target, &context);
-            (Ask::Review(codex_target(target)), Access::default(), ThreadChoice::Ephemeral, Report::Review(report))
+            (
+                Ask::Review(codex_target(target)),
+                Access::default(),
+                ThreadChoice::Ephemeral,
+                Report::Review(report),
+            )
         }
         (What::AdversarialReview { focus, .. }, Some(target)) => {
             let context = reviewing::context(watch, target)?;
@@ -243,7 +259,9 @@ const SELF_COLLECT: &str = "The change is too large to be sent whole. What follo
 /// only we can name (`@{u}`, `HEAD~3`), means the same to both.
 fn codex_target(target: &Target) -> ReviewTarget {
     match target.kind() {
-        TargetKind::Branch { base_commit, .. } => ReviewTarget::BaseBranch { branch: base_commit.to_string() },
+        TargetKind::Branch { base_commit, .. } => {
+            ReviewTarget::BaseBranch { branch: base_commit.to_string() }
+        }
         TargetKind::Commit { id, title, .. } => {
             ReviewTarget::Commit { sha: id.to_string(), title: Some(title.clone()) }
         }

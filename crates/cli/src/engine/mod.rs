@@ -171,12 +171,7 @@ async fn start(
 /// # Errors
 /// Everything that keeps a turn from being begun, and an interrupt. A turn that failed is an outcome, not an error: see
 /// [`from_ran`].
-pub async fn run(
-    codex: &Codex,
-    work: &Work,
-    watch: &mut dyn Watch,
-    stop: &mut Stop,
-) -> Result<Ran, Failure> {
+pub async fn run(codex: &Codex, work: &Work, watch: &mut dyn Watch, stop: &mut Stop) -> Result<Ran, Failure> {
     let policy: Arc<dyn Policy> = match &work.access.ask {
         Some(list) => Arc::new(list.clone()),
         None => Arc::new(Decline),
@@ -332,11 +327,7 @@ async fn last_task(client: &Client, cwd: &str) -> Result<ThreadId, Failure> {
 }
 
 /// Shows what a turn does until it ends.
-async fn follow(
-    mut turn: Turn,
-    watch: &mut dyn Watch,
-    stop: &mut Stop,
-) -> Result<Arc<TurnOutcome>, Failure> {
+async fn follow(mut turn: Turn, watch: &mut dyn Watch, stop: &mut Stop) -> Result<Arc<TurnOutcome>, Failure> {
     let mut tick = tokio::time::interval(crate::progress::TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {

@@ -148,7 +148,10 @@ pub(in crate::commands) fn resume(app: &App, flags: &ResumeArgs) -> Result<Answe
     })?;
     if job.is_active() {
         return Err(Failure::new(Kind::TimedOut, format!("job {} still runs and holds its thread", job.id))
-            .with_hint(format!("`codex-companion await {0}`, or `codex-companion cancel {0}`, comes first", job.id)));
+            .with_hint(format!(
+                "`codex-companion await {0}`, or `codex-companion cancel {0}`, comes first",
+                job.id
+            )));
     }
     let settings = app.settings(Some(&jobs.root), None)?;
     let path: Option<&OsString> = app.environment.path.as_ref();

@@ -38,11 +38,15 @@ impl Jobs {
     /// Opens the store; creates nothing.
     pub(super) fn open(app: &App) -> Result<Self, Failure> {
         let state_root = app.environment.state_root().ok_or_else(|| {
-            Failure::new(Kind::Settings, "there is no folder for jobs: neither HOME nor CODEX_COMPANION_STATE_DIR is set")
-                .with_hint("set CODEX_COMPANION_STATE_DIR to a folder of yours")
+            Failure::new(
+                Kind::Settings,
+                "there is no folder for jobs: neither HOME nor CODEX_COMPANION_STATE_DIR is set",
+            )
+            .with_hint("set CODEX_COMPANION_STATE_DIR to a folder of yours")
         })?;
         let root = super::work_tree(&app.cwd);
-        let store = Store::open(&state_root, &root, StoreOptions::default()).map_err(|error| failure(&error))?;
+        let store =
+            Store::open(&state_root, &root, StoreOptions::default()).map_err(|error| failure(&error))?;
         Ok(Self { store, root, state_root, session: app.environment.session_id.clone() })
     }
 
@@ -62,8 +66,9 @@ impl Jobs {
         }
         let look = self.store.look(&self.filter(false)).map_err(|error| failure(&error))?;
         look.jobs.into_iter().find(|job| fits(job)).ok_or_else(|| {
-            Failure::usage(format!("there is no {what}"))
-                .with_hint("`codex-companion status --all` lists the jobs of every session; name one by its id")
+            Failure::usage(format!("there is no {what}")).with_hint(
+                "`codex-companion status --all` lists the jobs of every session; name one by its id",
+            )
         })
     }
 
@@ -84,7 +89,9 @@ impl Jobs {
 /// An error of the store, as the user is told.
 pub(super) fn failure(error: &Error) -> Failure {
     let (kind, hint) = match error.kind() {
-        ErrorKind::UnknownJob => (Kind::UnknownJob, Some("`codex-companion status --all` lists the jobs".to_owned())),
+        ErrorKind::UnknownJob => {
+            (Kind::UnknownJob, Some("`codex-companion status --all` lists the jobs".to_owned()))
+        }
         ErrorKind::AmbiguousJob => {
             let ids: Vec<&str> = error.candidates().iter().take(5).map(|id| id.as_str()).collect();
             (Kind::UnknownJob, Some(format!("it may be {}", ids.join(", "))))
@@ -92,10 +99,9 @@ pub(super) fn failure(error: &Error) -> Failure {
         ErrorKind::NewerFormat => {
             (Kind::Io, Some("a newer codex-companion wrote it: use that one".to_owned()))
         }
-        ErrorKind::NotWritable | ErrorKind::StorageFull => (
-            Kind::Io,
-            Some("CODEX_COMPANION_STATE_DIR names another folder for jobs".to_owned()),
-        ),
+        ErrorKind::NotWritable | ErrorKind::StorageFull => {
+            (Kind::Io, Some("CODEX_COMPANION_STATE_DIR names another folder for jobs".to_owned()))
+        }
         ErrorKind::Busy => (Kind::Io, Some("another process holds the store; try again".to_owned())),
         _ => (Kind::Io, None),
     };

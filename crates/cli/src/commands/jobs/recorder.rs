@@ -100,7 +100,8 @@ impl Recorder {
             let _ = log.block(title, &body);
         }
         // Retried once: the lease is still ours, and what was done is worth it.
-        let finished = job.store.finish(&job.lease, &outcome).or_else(|_| job.store.finish(&job.lease, &outcome));
+        let finished =
+            job.store.finish(&job.lease, &outcome).or_else(|_| job.store.finish(&job.lease, &outcome));
         if let Err(error) = finished {
             self.note(&format!("the job's end could not be recorded: {}", failure(&error)));
         }

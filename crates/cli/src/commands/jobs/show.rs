@@ -26,7 +26,12 @@ pub(in crate::commands) fn status(app: &App, flags: &StatusArgs) -> Result<Answe
     if flags.watch {
         return watch(app, &jobs, flags);
     }
-    let named = flags.job.as_deref().map(|name| jobs.store.find(name)).transpose().map_err(|error| failure(&error))?;
+    let named = flags
+        .job
+        .as_deref()
+        .map(|name| jobs.store.find(name))
+        .transpose()
+        .map_err(|error| failure(&error))?;
     let mut timed_out = false;
     let timeout = flags.timeout_ms.map_or(WAIT, Duration::from_millis);
     if flags.wait {
@@ -53,7 +58,13 @@ fn active(jobs: &Jobs, all: bool) -> Result<Vec<Job>, Failure> {
     Ok(look.jobs)
 }
 
-fn one(jobs: &Jobs, id: &JobId, flags: &StatusArgs, timed_out: bool, timeout: Duration) -> Result<Answer, Failure> {
+fn one(
+    jobs: &Jobs,
+    id: &JobId,
+    flags: &StatusArgs,
+    timed_out: bool,
+    timeout: Duration,
+) -> Result<Answer, Failure> {
     let job = jobs.store.look_at(id).map_err(|error| failure(&error))?;
     if flags.out.json {
         let mut value = json!({"workspaceRoot": jobs.root, "job": document(&jobs.store, &job)});
@@ -92,7 +103,8 @@ fn all(jobs: &Jobs, flags: &StatusArgs, timed_out: bool, timeout: Duration) -> R
     let limit = if flags.all { usize::MAX } else { RECENT };
     let recent = &finished[..finished.len().min(limit)];
     if flags.out.json {
-        let documents = |jobs_of: &[Job]| jobs_of.iter().map(|job| document(&jobs.store, job)).collect::<Vec<_>>();
+        let documents =
+            |jobs_of: &[Job]| jobs_of.iter().map(|job| document(&jobs.store, job)).collect::<Vec<_>>();
         let mut value = json!({
             "workspaceRoot": jobs.root,
             "config": {"stopReviewGate": config.stop_review_gate},
@@ -130,7 +142,12 @@ fn watch(app: &App, jobs: &Jobs, flags: &StatusArgs) -> Result<Answer, Failure> 
     let mut stdout = std::io::stdout();
     let terminal = stdout.is_terminal();
     let mut last = String::new();
-    let named = flags.job.as_deref().map(|name| jobs.store.find(name)).transpose().map_err(|error| failure(&error))?;
+    let named = flags
+        .job
+        .as_deref()
+        .map(|name| jobs.store.find(name))
+        .transpose()
+        .map_err(|error| failure(&error))?;
     loop {
         let (view, running) = match &named {
             Some(job) => {
@@ -178,8 +195,10 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
     let job = jobs.choose(flags.job.as_deref(), "finished job in view", |job| !job.is_active())?;
     jobs.tell_notices(app);
     if job.is_active() {
-        return Err(Failure::new(Kind::TimedOut, format!("job {} still runs", job.id))
-            .with_hint(format!("`codex-companion await {0}` waits for it, `codex-companion attach {0}` follows it", job.id)));
+        return Err(Failure::new(Kind::TimedOut, format!("job {} still runs", job.id)).with_hint(format!(
+            "`codex-companion await {0}` waits for it, `codex-companion attach {0}` follows it",
+            job.id
+        )));
     }
     let record = jobs.store.record(&job.id).map_err(|error| failure(&error))?;
     let exit = exit_of(&job);

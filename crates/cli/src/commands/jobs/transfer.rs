@@ -87,12 +87,14 @@ async fn import(codex: &Codex, source: &Path, stop: &mut Stop) -> Result<String,
     done?;
     let status = imported.status.lock().unwrap_or_else(PoisonError::into_inner).take();
     let results = status.map(|status| status.item_type_results).unwrap_or_default();
-    let targets = results.iter().flat_map(|result| &result.successes).filter_map(|success| success.target.as_deref());
+    let targets =
+        results.iter().flat_map(|result| &result.successes).filter_map(|success| success.target.as_deref());
     if let Some(thread) = targets.into_iter().next() {
         return Ok(one_line(thread, 80));
     }
     let why = results.iter().flat_map(|result| &result.failures).next();
-    let why = why.map_or_else(|| "Codex imported nothing".to_owned(), |failure| one_line(&failure.message, 300));
+    let why =
+        why.map_or_else(|| "Codex imported nothing".to_owned(), |failure| one_line(&failure.message, 300));
     Err(Failure::new(Kind::TurnFailed, why)
         .with_hint("is the file a transcript of Claude Code, with messages in it?"))
 }

@@ -60,7 +60,13 @@ pub(super) fn table(jobs: &[Job]) -> String {
                 status => status.as_str().to_owned(),
             };
             let kind = job.kind_label.clone().unwrap_or_else(|| job.kind.clone());
-            [job.id.to_string(), one_line(&kind, 20), one_line(&phase, 16), elapsed(job.elapsed(now)), words(job)]
+            [
+                job.id.to_string(),
+                one_line(&kind, 20),
+                one_line(&phase, 16),
+                elapsed(job.elapsed(now)),
+                words(job),
+            ]
         })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
