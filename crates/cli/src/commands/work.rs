@@ -132,7 +132,7 @@ pub(super) struct Executed {
 #[derive(Debug)]
 pub(super) enum Report {
     Review(Box<ReviewReport>),
-    Task(TaskReport),
+    Task(Box<TaskReport>),
 }
 
 impl Report {
@@ -216,7 +216,7 @@ pub(super) fn execute<G>(
             };
             let access = Access { write: *write, ask };
             let ask = Ask::Prompt { text: prompt.clone(), output_schema: None };
-            (ask, access, thread.clone(), Report::Task(TaskReport::default()))
+            (ask, access, thread.clone(), Report::Task(Box::default()))
         }
         (What::Review { .. } | What::AdversarialReview { .. }, None) => {
             return Err(Failure::new(Kind::Internal, "a review without a target"));
