@@ -218,6 +218,8 @@ impl Decoder for FrameCodec {
         if self.rescued.is_some() {
             return Ok(self.rescued.take().map(Frame::Message));
         }
+        // For a caller that goes on with another buffer.
+        self.scanned = self.scanned.min(buffer.len());
         while let Some(found) = memchr::memchr(b'\n', &buffer[self.scanned..]) {
             let length = self.scanned + found;
             let whole = self.spilled.is_empty() && self.discarded.is_none();
