@@ -15,17 +15,14 @@ fn notifications(criterion: &mut Criterion) {
     group.bench_function("scan", |bencher| {
         bencher.iter(|| {
             for line in &lines {
-                black_box(&Envelope::scan(black_box(line)).expect("the recorded messages are valid"));
+                black_box(&Envelope::scan(black_box(line)));
             }
         });
     });
     group.bench_function("serde_json_value", |bencher| {
         bencher.iter(|| {
             for line in &lines {
-                black_box(
-                    &serde_json::from_slice::<Value>(black_box(line))
-                        .expect("the recorded messages are valid"),
-                );
+                black_box(&serde_json::from_slice::<Value>(black_box(line)));
             }
         });
     });

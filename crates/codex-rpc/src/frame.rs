@@ -218,6 +218,10 @@ impl Decoder for FrameCodec {
         if self.rescued.is_some() {
             return Ok(self.rescued.take().map(Frame::Message));
         }
+        if self.scanned > buffer.len() {
+            // The caller goes on with another buffer.
+            self.scanned = 0;
+        }
         while let Some(found) = memchr::memchr(b'\n', &buffer[self.scanned..]) {
             let length = self.scanned + found;
             let whole = self.spilled.is_empty() && self.discarded.is_none();

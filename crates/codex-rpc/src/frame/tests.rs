@@ -130,6 +130,14 @@ fn every_byte_is_searched_once() {
 }
 
 #[test]
+fn another_buffer_is_survived() {
+    let mut codec = FrameCodec::new();
+    assert_eq!(codec.decode(&mut BytesMut::from(&b"{\"id\":"[..])).unwrap(), None);
+    let frame = codec.decode(&mut BytesMut::from(&b"{}\n"[..])).unwrap();
+    assert_eq!(frame, Some(Frame::Message(Bytes::from_static(b"{}"))));
+}
+
+#[test]
 fn the_encoder_writes_a_line_or_nothing() {
     let encode = |payload: &'static [u8]| {
         let mut buffer = BytesMut::new();
