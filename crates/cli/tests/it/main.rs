@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod faults;
 #[cfg(unix)]
 mod jobs;
 mod process;

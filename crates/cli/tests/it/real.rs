@@ -248,3 +248,75 @@ fn the_demo_runs_with_and_without_codex() {
         assert!(run.stdout.contains("src/cart.rs:8-10") && run.stdout.contains("[high]"), "{run:?}");
     }
 }
+
+/// d14: a task that no record of ours knows of is found by asking Codex.
+#[test]
+fn d14_the_last_task_is_found_without_a_record() {
+    let (bed, _endpoint, _home) = real!(Reply::message("Hello."));
+    let first = bed.run(&["task", "--json", "one"]).exits(0).json();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let bed = bed.env("CODEX_COMPANION_STATE_DIR", elsewhere.path());
+    let again = bed.run(&["task", "--resume-last", "--json", "two"]).exits(0).json();
+    assert_eq!(again["threadId"], first["threadId"]);
+}
+
+/// d10: what `task` prints works as printed, once the task is done.
+#[test]
+fn d10_the_thread_of_a_finished_task_is_free() {
+    let (bed, _endpoint, _home) = real!(Reply::message("Hello."));
+    let id = bed.run(&["task", "--background", "--json", "one"]).exits(0).json()["jobId"].clone();
+    bed.run(&["await", id.as_str().unwrap()]).exits(0);
+    let status = bed.run(&["status", id.as_str().unwrap(), "--json"]).exits(0).json();
+    let thread = status["job"]["threadId"].as_str().unwrap().to_owned();
+    // Another process takes the thread over, as `codex resume` would.
+    let again = bed.run(&["task", "--thread", &thread, "--json", "two"]).exits(0).json();
+    assert_eq!(again["threadId"].as_str(), Some(thread.as_str()));
+}
+
+/// A Claude Code session becomes a thread that can be resumed.
+#[test]
+fn a_session_is_transferred() {
+    let (bed, _endpoint, home) = real!(Reply::message("Hello."));
+    let cwd = bed.repo.path().to_string_lossy().into_owned();
+    let line = |role: &str, parent: Value, id: &str, content: Value| {
+        json!({"parentUuid": parent, "isSidechain": false, "userType": "external", "cwd": cwd, "type": role, "uuid": id,
+            "sessionId": "0d3a1b9e-0000-4000-8000-000000000001", "version": "2.1.197",
+            "timestamp": "2026-11-20T05:00:00.000Z", "message": {"role": role, "content": content}})
+        .to_string()
+    };
+    let transcript = [
+        line("user", Value::Null, "u1", json!("How does the cart work?")),
+        line("assistant", json!("u1"), "u2", json!([{"type": "text", "text": "It sums the items."}])),
+    ];
+    let folder = home.home().join(".claude/projects/-repo");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("0d3a1b9e-0000-4000-8000-000000000001.jsonl");
+    std::fs::write(&file, transcript.join("\n") + "\n").unwrap();
+    let report = bed.run(&["transfer", "--source", file.to_str().unwrap(), "--json"]).exits(0).json();
+    let thread = report["threadId"].as_str().unwrap();
+    assert_eq!(report["resumeCommand"], format!("codex resume {thread}"));
+    bed.run(&["task", "--thread", thread, "go on"]).exits(0);
+    // What is no transcript is told as such.
+    let junk = bed.repo.path().join("a.txt");
+    bed.run(&["transfer", "--source", junk.to_str().unwrap()]).exits(1).says(&["~/.claude/projects"]);
+    bed.run(&["transfer"]).exits(2).says(&["--source"]);
+}
+
+/// Ten workers of three seconds each take about as long as one: the model is what is waited for.
+#[test]
+fn ten_workers_wait_side_by_side() {
+    let reply = Reply::new().pause(Duration::from_secs(3)).say("Slept well.");
+    let (bed, endpoint, _home) = real!(Scenario::always(reply));
+    let bed = bed.env("CODEX_COMPANION_HANDSHAKE_TIMEOUT_MS", "30000");
+    let running: Vec<_> =
+        (0..10).map(|_| bed.start(&["task", "--background", "--json", "x"], None)).collect();
+    let ids: Vec<String> = running
+        .into_iter()
+        .map(|run| run.finish().exits(0).json()["jobId"].as_str().unwrap().to_owned())
+        .collect();
+    // All ten are at the model at the same time: nobody waits for anybody.
+    assert!(wait(|| (endpoint.active() == 10).then_some(())).is_some(), "{} at once", endpoint.active());
+    let mut words = vec!["await"];
+    words.extend(ids.iter().map(String::as_str));
+    bed.run(&words).exits(0);
+}

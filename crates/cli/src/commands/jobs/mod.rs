@@ -93,7 +93,8 @@ pub(super) fn failure(error: &Error) -> Failure {
             (Kind::UnknownJob, Some("`codex-companion status --all` lists the jobs".to_owned()))
         }
         ErrorKind::AmbiguousJob => {
-            let ids: Vec<&str> = error.candidates().iter().take(5).map(codex_job_store::JobId::as_str).collect();
+            let ids: Vec<&str> =
+                error.candidates().iter().take(5).map(codex_job_store::JobId::as_str).collect();
             (Kind::UnknownJob, Some(format!("it may be {}", ids.join(", "))))
         }
         ErrorKind::NewerFormat => {

@@ -17,6 +17,9 @@ use crate::engine::{self, Codex, Stop};
 use crate::exit::{Failure, Kind};
 use crate::sanitize::one_line;
 
+/// What keeps Codex from importing (observed, 0.169.0).
+const HINT: &str = "Codex takes transcripts of Claude Code that are under ~/.claude/projects, each once; `codex resume` lists what \
+    it has imported";
 /// How long an import may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -95,6 +98,5 @@ async fn import(codex: &Codex, source: &Path, stop: &mut Stop) -> Result<String,
     let why = results.iter().flat_map(|result| &result.failures).next();
     let why =
         why.map_or_else(|| "Codex imported nothing".to_owned(), |failure| one_line(&failure.message, 300));
-    Err(Failure::new(Kind::TurnFailed, why)
-        .with_hint("is the file a transcript of Claude Code, with messages in it?"))
+    Err(Failure::new(Kind::TurnFailed, why).with_hint(HINT))
 }
