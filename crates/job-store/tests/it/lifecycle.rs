@@ -119,7 +119,7 @@ fn only_legal_steps_are_taken() {
 
 #[test]
 fn a_job_has_one_worker() {
-    let home = Home::new();
+    let home = Home::with_time();
     let id = home.store().create(new_job("wanted")).unwrap().id;
     let barrier = Arc::new(Barrier::new(8));
     let workers: Vec<_> = (0..8)
@@ -227,7 +227,7 @@ fn d37_the_record_is_durable_before_anybody_can_work_at_it() {
 
 #[test]
 fn d01_twenty_jobs_and_a_setting_at_once() {
-    let home = Home::new();
+    let home = Home::with_time();
     let barrier = Arc::new(Barrier::new(21));
     let workers: Vec<_> = (0..21)
         .map(|number| {
@@ -265,7 +265,7 @@ fn d01_twenty_jobs_and_a_setting_at_once() {
 #[test]
 fn d09_a_cancelled_job_ends_cancelled_whatever_raced_it() {
     for round in 0..100 {
-        let home = Home::new();
+        let home = Home::with_time();
         let store = home.store();
         let job = store.create(new_job("raced")).unwrap();
         let barrier = Arc::new(Barrier::new(2));

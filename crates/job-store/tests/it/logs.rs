@@ -115,7 +115,7 @@ fn a_log_is_rotated_at_its_cap() {
 
 #[test]
 fn following_sees_every_line_and_the_end() {
-    let home = Home::new();
+    let home = Home::with_time();
     let store = home.store();
     let (id, lease) = running(&store);
     let log = store.log_writer(&id).unwrap();
@@ -199,7 +199,7 @@ fn following_starts_where_it_is_told() {
 
 #[test]
 fn following_ends_when_the_worker_dies_and_times_out_when_nothing_happens() {
-    let home = Home::new();
+    let home = Home::with_time();
     let store = home.store();
     let (id, lease) = running(&store);
     let mut follow = store.follow(&id, FollowFrom::End).unwrap();
@@ -216,7 +216,7 @@ fn following_ends_when_the_worker_dies_and_times_out_when_nothing_happens() {
 
 #[test]
 fn waiting_is_for_all_of_them_and_not_for_ever() {
-    let home = Home::new();
+    let home = Home::with_time();
     let store = home.store();
     let (one, first) = running(&store);
     let (two, second) = running(&store);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use codex_job_store::{
     Clock, Disk, Filter, HeldLock, Job, JobId, Locks, NewJob, OsLocks, Storage, Store, StoreOptions,
-    Timestamp,
+    SystemClock, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -44,6 +44,13 @@ impl Home {
         options.platform.locks = Arc::new(faults.clone());
         let _no_forks = FORKS.read().unwrap_or_else(PoisonError::into_inner);
         Home { root, clock, faults, options, _no_forks }
+    }
+
+    /// For threads that wait for one another: here time must pass, or their deadlines would pass without it.
+    pub(crate) fn with_time() -> Self {
+        let mut home = Home::new();
+        home.options.platform.clock = Arc::new(SystemClock::default());
+        home
     }
 
     /// A store on this folder, as another process would open it.
