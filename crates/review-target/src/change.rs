@@ -77,7 +77,7 @@ impl FileChange {
             },
         };
         let size = match &item.new {
-            Some(New::File { stat, .. }) => Some(stat.size),
+            Some(New::File { stat: Some(stat), .. }) => Some(stat.size),
             _ => None,
         };
         Self {
@@ -144,9 +144,13 @@ pub(crate) fn look(
     change.generated = attributes.generated;
     let (old_content, new_content) = (old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default());
     change.size = Some(if new.is_some() { new_content } else { old_content }.len() as u64);
-    if is_binary(reader, item, &attributes, old_content, new_content) {
+    let binary = is_binary(reader, item, &attributes, old_content, new_content);
+    if binary {
         change.form = Form::Binary;
-        return Ok(Some(Looked { change, text: None }));
+        // Of a binary file only a change of its mode can be shown.
+        if old != new {
+            return Ok(Some(Looked { change, text: None }));
+        }
     }
     if change.form == Form::Unknown {
         let pointer = [old_content, new_content].iter().any(|content| content.starts_with(LFS));
@@ -188,9 +192,11 @@ pub(crate) fn look(
     let same_commit = matches!((&item.new, item.old),
         (Some(New::Submodule(checkout)), Some(old)) if checkout.head == old.id);
     let lines = if same_commit { Lines { hunks: lines.hunks, ..Lines::default() } } else { lines };
-    change.insertions = Some(lines.insertions);
-    change.deletions = Some(lines.deletions);
-    change.hunks = Some(lines.hunks);
+    if !binary {
+        change.insertions = Some(lines.insertions);
+        change.deletions = Some(lines.deletions);
+        change.hunks = Some(lines.hunks);
+    }
     change.patch_bytes = Some(length);
     Ok(Some(Looked { change, text }))
 }

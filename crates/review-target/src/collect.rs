@@ -300,9 +300,13 @@ fn overview(
             entries.push(entry(item, change.clone(), false, Some(reason)));
             continue;
         }
-        let (looked, text, reason) = untracked_text(reader, item, options, &mut left)?;
+        let mut change = change.clone();
+        if change.size.is_none() && matches!(item.new, Some(New::File { .. })) {
+            change.size = reader.stat(item.path.as_ref()).ok().map(|stat| stat.size);
+        }
+        let (looked, text, reason) = untracked_text(reader, item, &change, options, &mut left)?;
         // What the measure had no budget for may be known by now.
-        let change = looked.filter(|_| change.unread.is_some()).unwrap_or_else(|| change.clone());
+        let change = looked.filter(|_| change.unread.is_some()).unwrap_or(change);
         entries.push(entry(item, change, text.is_some(), reason));
         untracked.extend(text.map(|text| (entries.len() - 1, text)));
     }
@@ -318,13 +322,11 @@ type Untracked = (Option<FileChange>, Option<String>, Option<String>);
 fn untracked_text(
     reader: &mut Reader<'_>,
     item: &Item,
+    change: &FileChange,
     options: &CollectOptions,
     left: &mut Option<u64>,
 ) -> Result<Untracked, Error> {
-    let size = match &item.new {
-        Some(New::File { stat, .. }) => stat.size,
-        _ => 0,
-    };
+    let size = change.size.unwrap_or(0);
     if size > options.untracked_file_bytes {
         return Ok((None, None, Some(too_large_untracked(options))));
     }

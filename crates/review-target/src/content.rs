@@ -6,7 +6,7 @@ use gix::bstr::{BStr, ByteSlice as _};
 
 use crate::attributes::{Attributes, Diff, PathAttributes};
 use crate::filter::{Filters, Source};
-use crate::os::{Folder, ReadError};
+use crate::os::{Folder, ReadError, Stat};
 use crate::settings::Settings;
 use crate::status::{Index, Item, Mode, New, Stored};
 use crate::{Cancel, Error, Target};
@@ -155,7 +155,9 @@ impl<'t> Reader<'t> {
 
     /// Whether the sizes alone tell that an item differs. `false` says nothing.
     pub(crate) fn differs_by_size(&mut self, item: &Item) -> Result<bool, Error> {
-        let (false, Some(old), Some(New::File { mode, stat })) = (item.certain, item.old, &item.new) else {
+        let (false, Some(old), Some(New::File { mode, stat: Some(stat) })) =
+            (item.certain, item.old, &item.new)
+        else {
             return Ok(item.certain);
         };
         if *mode == Mode::Link {
@@ -239,6 +241,11 @@ impl<'t> Reader<'t> {
             }
             Version::Absent | Version::Unread(_) => Ok(true),
         }
+    }
+
+    /// What `lstat` says of a path.
+    pub(crate) fn stat(&self, path: &BStr) -> Result<Stat, Unread> {
+        self.root.stat_path(path).map_err(|e| unread(ReadError::Io(e)))
     }
 
     pub(crate) fn folder(&self) -> &Folder {

@@ -387,7 +387,8 @@ fn sizes(reader: &Reader<'_>, item: &Item) -> Result<u64, Error> {
     let old = item.old.map(stored).transpose()?.unwrap_or(0);
     let new = match &item.new {
         Some(New::Stored(new)) => stored(*new)?,
-        Some(New::File { stat, .. }) => stat.size,
+        Some(New::File { stat: Some(stat), .. }) => stat.size,
+        Some(New::File { stat: None, .. }) => reader.stat(item.path.as_ref()).map_or(0, |stat| stat.size),
         Some(New::Submodule(_) | New::Nested | New::Special) | None => 0,
     };
     Ok(old.saturating_add(new))
