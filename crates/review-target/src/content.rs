@@ -1,5 +1,6 @@
 //! Reading the two versions of a file, bounded, and without ever opening what is not a regular file.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use gix::bstr::{BStr, ByteSlice as _};
@@ -64,6 +65,8 @@ pub(crate) struct Reader<'t> {
     filters: Filters,
     partial: bool,
     cancel: &'t Cancel,
+    /// The sizes that were asked for last: of each version it is asked once for the budget and once for the memory.
+    sizes: Cell<[Option<(gix::ObjectId, u64)>; 2]>,
 }
 
 impl<'t> Reader<'t> {
@@ -93,7 +96,7 @@ impl<'t> Reader<'t> {
         };
         let filters = Filters::new(&repo)?;
         let partial = repo.config_snapshot().string("extensions.partialClone").is_some();
-        Ok(Self { repo, root, settings, attributes, filters, partial, cancel })
+        Ok(Self { repo, root, settings, attributes, filters, partial, cancel, sizes: Cell::default() })
     }
 
     pub(crate) fn attributes(&mut self, path: &BStr) -> Result<PathAttributes, Error> {
@@ -190,9 +193,16 @@ impl<'t> Reader<'t> {
         if stored.id.is_empty_blob() || stored.mode == Mode::Submodule {
             return Ok(Some(0));
         }
+        let [last, before] = self.sizes.get();
+        if let Some((_, size)) = [last, before].into_iter().flatten().find(|(id, _)| *id == stored.id) {
+            return Ok(Some(size));
+        }
         let failed = |e| Error::git(format_args!("read object {}", stored.id.to_hex_with_len(12)), e);
         match self.repo.try_find_header(stored.id).map_err(failed)? {
-            Some(header) => Ok(Some(header.size())),
+            Some(header) => {
+                self.sizes.set([Some((stored.id, header.size())), last]);
+                Ok(Some(header.size()))
+            }
             None if self.partial => Ok(None),
             None => {
                 let message = format!("object {} is missing", stored.id.to_hex_with_len(12));

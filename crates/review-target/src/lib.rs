@@ -39,6 +39,7 @@ mod filter;
 mod fingerprint;
 mod manifest;
 mod measure;
+mod merge_base;
 mod near;
 mod os;
 mod patch;

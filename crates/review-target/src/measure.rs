@@ -261,6 +261,9 @@ struct Count<'a> {
     cancel: &'a Cancel,
     started: Instant,
     next: AtomicUsize,
+    /// Files that a thread takes at a time. Neighbours are often stored as differences from one another.
+    portion: usize,
+    cores: usize,
     files: AtomicUsize,
     bytes: AtomicU64,
     lines: AtomicU64,
@@ -270,6 +273,7 @@ struct Count<'a> {
 
 impl<'a> Count<'a> {
     fn new(target: &'a Target, scan: &'a Scan, budget: &'a Budget, cancel: &'a Cancel) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
         Self {
             target,
             scan,
@@ -277,6 +281,8 @@ impl<'a> Count<'a> {
             cancel,
             started: Instant::now(),
             next: AtomicUsize::new(0),
+            portion: (scan.items.len() / (4 * cores)).clamp(1, 32),
+            cores,
             files: AtomicUsize::new(0),
             bytes: AtomicU64::new(0),
             lines: AtomicU64::new(0),
@@ -286,9 +292,7 @@ impl<'a> Count<'a> {
     }
 
     fn run(&self) -> Result<Vec<FileChange>, Error> {
-        let items = &self.scan.items;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-        let helpers = if items.len() < FILES_WORTH_A_THREAD { 0 } else { cores - 1 };
+        let helpers = if self.scan.items.len() < FILES_WORTH_A_THREAD { 0 } else { self.cores - 1 };
         let mut found = std::thread::scope(|scope| {
             let started: Vec<_> = (0..helpers).map(|_| scope.spawn(|| self.work())).collect();
             let mut found = self.work();
@@ -309,8 +313,16 @@ impl<'a> Count<'a> {
     fn work(&self) -> Result<Vec<(usize, FileChange)>, Error> {
         let mut reader = None;
         let mut found = Vec::new();
+        let mut taken = 0..0;
         loop {
-            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            let at = match taken.next() {
+                Some(at) => at,
+                None => {
+                    let start = self.next.fetch_add(self.portion, Ordering::Relaxed);
+                    taken = start + 1..start + self.portion;
+                    start
+                }
+            };
             let Some(item) = self.scan.items.get(at) else { return Ok(found) };
             if self.cancel.is_cancelled() {
                 self.stopped.store(true, Ordering::Relaxed);

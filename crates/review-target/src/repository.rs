@@ -70,6 +70,9 @@ fn absolute(start: &Path) -> Result<PathBuf, Error> {
     Ok(resolved)
 }
 
+/// Bytes that each thread keeps of objects on which others are built, where the user sets no `core.deltaBaseCacheLimit`.
+const DELTA_BASES: &str = "gitoxide.core.deltaBaseCacheLimit=4194304";
+
 fn open_options(scope: ConfigScope) -> gix::open::Options {
     let mut permissions = match scope {
         ConfigScope::User => gix::open::Permissions::all(),
@@ -84,6 +87,7 @@ fn open_options(scope: ConfigScope) -> gix::open::Options {
     let mut options = gix::open::Options::default()
         .permissions(permissions)
         .bail_if_untrusted(true)
+        .config_overrides([DELTA_BASES])
         .filter_config_section(counts);
     if cfg!(windows) {
         options = options.system_config_path("C:/Program Files/Git/etc/gitconfig");

@@ -548,12 +548,11 @@ impl<'a> Walk<'a> {
             return;
         }
         let Some(old) = self.index.stored(at) else { return };
-        let old = Some(old).filter(|_| !entry.flags.contains(Flags::INTENT_TO_ADD));
         found.items.push(Item {
             path: self.index.path(at).to_owned(),
             area: Area::Unstaged,
             change: ChangeKind::Deleted,
-            old,
+            old: Some(old),
             new: None,
             certain: true,
         });
