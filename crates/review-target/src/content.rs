@@ -29,6 +29,8 @@ pub(crate) enum Version {
 pub(crate) enum Unread {
     /// Larger than the caller wants to read; its size in bytes.
     TooLarge(u64),
+    /// More lines than are worth comparing.
+    TooLong,
     /// Gone since it was listed.
     Vanished,
     /// Written to while it was read.
@@ -46,6 +48,7 @@ impl std::fmt::Display for Unread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::TooLarge(size) => write!(f, "too large to read ({size} bytes)"),
+            Self::TooLong => f.write_str("too many lines to compare"),
             Self::Vanished => f.write_str("gone since it was listed"),
             Self::Changed => f.write_str("changed while it was read"),
             Self::Special => f.write_str("a FIFO, socket or device, never opened"),

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::change::{FileChange, Form, look};
+use crate::change::{Bounds, FileChange, Form, look};
 use crate::content::{Reader, Unread};
 use crate::path::FilePath;
 use crate::status::{Area, Item, New, Scan};
@@ -23,7 +23,8 @@ pub struct Budget {
     /// Bytes that are read, old and new versions together. A file that alone is larger is passed over, and the
     /// count goes on. Default: 8 MiB.
     pub bytes: u64,
-    /// Lines counted, added and removed together. Default: 50,000.
+    /// Lines counted, added and removed together. A file that has more than twice as many lines to compare is passed
+    /// over. Default: 50,000.
     pub lines: u64,
     /// Time spent on counting. Default: 250 ms.
     pub time: Duration,
@@ -346,6 +347,11 @@ impl<'a> Count<'a> {
         }
     }
 
+    /// Twice the lines of the budget, for a change of them has them twice: as they were and as they are.
+    fn bounds(&self) -> Bounds {
+        Bounds { bytes: self.budget.bytes, lines: self.budget.lines.saturating_mul(2) }
+    }
+
     fn may_count(&self) -> bool {
         if self.stopped.load(Ordering::Relaxed) {
             return false;
@@ -379,7 +385,7 @@ impl<'a> Count<'a> {
                 return Ok(Some(stopped(item)));
             }
         }
-        let Some(looked) = look(reader, item, self.budget.bytes, false)? else { return Ok(None) };
+        let Some(looked) = look(reader, item, self.bounds(), false)? else { return Ok(None) };
         let change = looked.change;
         let lines = change.insertions.unwrap_or(0) + change.deletions.unwrap_or(0);
         self.lines.fetch_add(lines, Ordering::Relaxed);
