@@ -77,7 +77,7 @@ impl FileChange {
             },
         };
         let size = match &item.new {
-            Some(New::File { stat, .. }) => Some(stat.size),
+            Some(New::File { stat: Some(stat), .. }) => Some(stat.size),
             _ => None,
         };
         Self {
@@ -113,13 +113,24 @@ pub(crate) struct Looked {
     pub(crate) change: FileChange,
     /// The content of an untracked text file, or the patch of any other, when it was asked for and there is one.
     pub(crate) text: Option<Vec<u8>>,
+    /// Whether it went beyond the bounds.
+    pub(crate) too_large: bool,
 }
 
-/// Reads both versions of a file, of at most `limit` bytes each. `None`: it is not changed after all.
+/// How much of a file is worth reading and comparing.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Bytes of each version.
+    pub(crate) bytes: u64,
+    /// Lines of both versions between what they begin and end with alike.
+    pub(crate) lines: u64,
+}
+
+/// Reads both versions of a file and compares them. `None`: it is not changed after all.
 pub(crate) fn look(
     reader: &mut Reader<'_>,
     item: &Item,
-    limit: u64,
+    bounds: Bounds,
     keep_text: bool,
 ) -> Result<Option<Looked>, Error> {
     let attributes = if wants_attributes(item) {
@@ -127,13 +138,14 @@ pub(crate) fn look(
     } else {
         PathAttributes::default()
     };
-    let old = reader.old(item, limit)?;
-    let new = reader.new_version(item, &attributes, limit)?;
+    let old = reader.old(item, bounds.bytes)?;
+    let new = reader.new_version(item, &attributes, bounds.bytes)?;
     let (old, new) = match (old, new) {
         (Version::Unread(why), _) | (_, Version::Unread(why)) => {
             let mut change = FileChange::not_counted(reader, item, &why)?;
             change.generated = attributes.generated;
-            return Ok(Some(Looked { change, text: None }));
+            let too_large = matches!(why, Unread::TooLarge(_));
+            return Ok(Some(Looked { change, text: None, too_large }));
         }
         (old, new) => (bytes(old), bytes(new)),
     };
@@ -144,13 +156,22 @@ pub(crate) fn look(
     change.generated = attributes.generated;
     let (old_content, new_content) = (old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default());
     change.size = Some(if new.is_some() { new_content } else { old_content }.len() as u64);
-    if is_binary(reader, item, &attributes, old_content, new_content) {
+    let binary = is_binary(reader, item, &attributes, old_content, new_content);
+    if binary {
         change.form = Form::Binary;
-        return Ok(Some(Looked { change, text: None }));
+        // Of a binary file only a change of its mode can be shown.
+        if old != new {
+            return Ok(Some(Looked { change, text: None, too_large: false }));
+        }
     }
     if change.form == Form::Unknown {
         let pointer = [old_content, new_content].iter().any(|content| content.starts_with(LFS));
         change.form = if pointer { Form::LfsPointer } else { Form::Text };
+    }
+    if bounds.lines != u64::MAX && patch::lines_to_compare(old_content, new_content) > bounds.lines {
+        change.unread = Some(Unread::TooLong.to_string());
+        change.certain = true;
+        return Ok(Some(Looked { change, text: None, too_large: true }));
     }
     let (lines, length, text) = if item.area == Area::Untracked {
         let insertions = patch::count_lines(new_content);
@@ -188,11 +209,13 @@ pub(crate) fn look(
     let same_commit = matches!((&item.new, item.old),
         (Some(New::Submodule(checkout)), Some(old)) if checkout.head == old.id);
     let lines = if same_commit { Lines { hunks: lines.hunks, ..Lines::default() } } else { lines };
-    change.insertions = Some(lines.insertions);
-    change.deletions = Some(lines.deletions);
-    change.hunks = Some(lines.hunks);
+    if !binary {
+        change.insertions = Some(lines.insertions);
+        change.deletions = Some(lines.deletions);
+        change.hunks = Some(lines.hunks);
+    }
     change.patch_bytes = Some(length);
-    Ok(Some(Looked { change, text }))
+    Ok(Some(Looked { change, text, too_large: false }))
 }
 
 /// The first line of a Git LFS pointer.

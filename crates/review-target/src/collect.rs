@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 
-use crate::change::{FileChange, Form, look};
+use crate::change::{Bounds, FileChange, Form, look};
 use crate::content::Reader;
 use crate::fence;
 use crate::manifest::{Inclusion, Manifest, ManifestEntry};
@@ -9,8 +9,8 @@ use crate::render::{self, Document};
 use crate::status::{Area, ChangeKind, Item, New, Scan};
 use crate::{Cancel, Error, FilePath, Target};
 
-/// Versions of files larger than this, in bytes, are never held in memory for a patch.
-const PATCHED_BYTES: u64 = 16 << 20;
+/// Versions of files with more bytes, or more lines to compare, than this never become a patch.
+const PATCHED: Bounds = Bounds { bytes: 16 << 20, lines: 100_000 };
 
 /// How much a context may hold.
 #[derive(Clone, Debug)]
@@ -215,12 +215,11 @@ impl Inline {
         let mut untracked = 0;
         for item in &scan.items {
             cancel.check()?;
-            let Some(looked) = look(reader, item, PATCHED_BYTES, true)? else { continue };
-            let change = looked.change;
-            let too_large = change.unread.is_some() && change.size.is_some_and(|size| size > PATCHED_BYTES);
-            if too_large && item.area != Area::Untracked {
+            let Some(looked) = look(reader, item, PATCHED, true)? else { continue };
+            if looked.too_large && item.area != Area::Untracked {
                 return Ok(None);
             }
+            let change = looked.change;
             let text = looked.text.map(String::from_utf8);
             let reason = match &text {
                 Some(Err(_)) => Some(NOT_UTF8.to_owned()),
@@ -300,9 +299,13 @@ fn overview(
             entries.push(entry(item, change.clone(), false, Some(reason)));
             continue;
         }
-        let (looked, text, reason) = untracked_text(reader, item, options, &mut left)?;
+        let mut change = change.clone();
+        if change.size.is_none() && matches!(item.new, Some(New::File { .. })) {
+            change.size = reader.stat(item.path.as_ref()).ok().map(|stat| stat.size);
+        }
+        let (looked, text, reason) = untracked_text(reader, item, &change, options, &mut left)?;
         // What the measure had no budget for may be known by now.
-        let change = looked.filter(|_| change.unread.is_some()).unwrap_or_else(|| change.clone());
+        let change = looked.filter(|_| change.unread.is_some()).unwrap_or(change);
         entries.push(entry(item, change, text.is_some(), reason));
         untracked.extend(text.map(|text| (entries.len() - 1, text)));
     }
@@ -318,13 +321,11 @@ type Untracked = (Option<FileChange>, Option<String>, Option<String>);
 fn untracked_text(
     reader: &mut Reader<'_>,
     item: &Item,
+    change: &FileChange,
     options: &CollectOptions,
     left: &mut Option<u64>,
 ) -> Result<Untracked, Error> {
-    let size = match &item.new {
-        Some(New::File { stat, .. }) => stat.size,
-        _ => 0,
-    };
+    let size = change.size.unwrap_or(0);
     if size > options.untracked_file_bytes {
         return Ok((None, None, Some(too_large_untracked(options))));
     }
@@ -332,7 +333,8 @@ fn untracked_text(
         *left = None;
         return Ok((None, None, Some(used_up(options))));
     };
-    let Some(looked) = look(reader, item, options.untracked_file_bytes, true)? else {
+    let bounds = Bounds { bytes: options.untracked_file_bytes, lines: u64::MAX };
+    let Some(looked) = look(reader, item, bounds, true)? else {
         return Ok((None, None, None));
     };
     let reason = match looked.text.map(String::from_utf8) {
@@ -349,7 +351,7 @@ fn untracked_text(
 
 const NOT_UTF8: &str = "not UTF-8; a patch with replaced characters would be a false one";
 const UNFENCED: &str = "too many backticks in a row to be enclosed";
-const NOT_INLINE: &str = "the change is too large to be shown in full";
+pub(crate) const NOT_INLINE: &str = "the change is too large to be shown in full";
 
 fn used_up(options: &CollectOptions) -> String {
     format!("the {} KiB for untracked files are used up", options.untracked_bytes >> 10)

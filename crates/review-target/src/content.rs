@@ -1,12 +1,13 @@
 //! Reading the two versions of a file, bounded, and without ever opening what is not a regular file.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use gix::bstr::{BStr, ByteSlice as _};
 
 use crate::attributes::{Attributes, Diff, PathAttributes};
 use crate::filter::{Filters, Source};
-use crate::os::{Folder, ReadError};
+use crate::os::{Folder, ReadError, Stat};
 use crate::settings::Settings;
 use crate::status::{Index, Item, Mode, New, Stored};
 use crate::{Cancel, Error, Target};
@@ -28,6 +29,8 @@ pub(crate) enum Version {
 pub(crate) enum Unread {
     /// Larger than the caller wants to read; its size in bytes.
     TooLarge(u64),
+    /// More lines than are worth comparing.
+    TooLong,
     /// Gone since it was listed.
     Vanished,
     /// Written to while it was read.
@@ -45,6 +48,7 @@ impl std::fmt::Display for Unread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::TooLarge(size) => write!(f, "too large to read ({size} bytes)"),
+            Self::TooLong => f.write_str("too many lines to compare"),
             Self::Vanished => f.write_str("gone since it was listed"),
             Self::Changed => f.write_str("changed while it was read"),
             Self::Special => f.write_str("a FIFO, socket or device, never opened"),
@@ -64,6 +68,8 @@ pub(crate) struct Reader<'t> {
     filters: Filters,
     partial: bool,
     cancel: &'t Cancel,
+    /// The sizes that were asked for last: of each version it is asked once for the budget and once for the memory.
+    sizes: Cell<[Option<(gix::ObjectId, u64)>; 2]>,
 }
 
 impl<'t> Reader<'t> {
@@ -93,7 +99,7 @@ impl<'t> Reader<'t> {
         };
         let filters = Filters::new(&repo)?;
         let partial = repo.config_snapshot().string("extensions.partialClone").is_some();
-        Ok(Self { repo, root, settings, attributes, filters, partial, cancel })
+        Ok(Self { repo, root, settings, attributes, filters, partial, cancel, sizes: Cell::default() })
     }
 
     pub(crate) fn attributes(&mut self, path: &BStr) -> Result<PathAttributes, Error> {
@@ -155,7 +161,9 @@ impl<'t> Reader<'t> {
 
     /// Whether the sizes alone tell that an item differs. `false` says nothing.
     pub(crate) fn differs_by_size(&mut self, item: &Item) -> Result<bool, Error> {
-        let (false, Some(old), Some(New::File { mode, stat })) = (item.certain, item.old, &item.new) else {
+        let (false, Some(old), Some(New::File { mode, stat: Some(stat) })) =
+            (item.certain, item.old, &item.new)
+        else {
             return Ok(item.certain);
         };
         if *mode == Mode::Link {
@@ -188,9 +196,16 @@ impl<'t> Reader<'t> {
         if stored.id.is_empty_blob() || stored.mode == Mode::Submodule {
             return Ok(Some(0));
         }
+        let [last, before] = self.sizes.get();
+        if let Some((_, size)) = [last, before].into_iter().flatten().find(|(id, _)| *id == stored.id) {
+            return Ok(Some(size));
+        }
         let failed = |e| Error::git(format_args!("read object {}", stored.id.to_hex_with_len(12)), e);
         match self.repo.try_find_header(stored.id).map_err(failed)? {
-            Some(header) => Ok(Some(header.size())),
+            Some(header) => {
+                self.sizes.set([Some((stored.id, header.size())), last]);
+                Ok(Some(header.size()))
+            }
             None if self.partial => Ok(None),
             None => {
                 let message = format!("object {} is missing", stored.id.to_hex_with_len(12));
@@ -239,6 +254,11 @@ impl<'t> Reader<'t> {
             }
             Version::Absent | Version::Unread(_) => Ok(true),
         }
+    }
+
+    /// What `lstat` says of a path.
+    pub(crate) fn stat(&self, path: &BStr) -> Result<Stat, Unread> {
+        self.root.stat_path(path).map_err(|e| unread(ReadError::Io(e)))
     }
 
     pub(crate) fn folder(&self) -> &Folder {

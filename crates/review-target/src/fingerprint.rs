@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::content::{Reader, unread};
 use crate::os::Stat;
-use crate::status::{Item, Mode, New, Stored};
+use crate::status::{Area, Item, Mode, New, Stored};
 use crate::{Cancel, Error, FilePath, Target, TargetKind};
 
 /// Files larger than this, in bytes, count by size, inode and time of change instead of by content.
@@ -129,10 +129,23 @@ fn add(
         Some(New::Submodule(checkout)) => format!("submodule {} {}", checkout.head, checkout.dirty),
         Some(New::Nested) => "repository".to_owned(),
         Some(New::Special) => "special".to_owned(),
-        Some(New::File { mode, stat }) => match content(reader, item, *mode, stat, previous, found)? {
-            Some(content) => format!("{} {content}", mode.octal()),
-            None => return Ok(()), // It is what the index has after all.
-        },
+        Some(New::File { mode, stat }) => {
+            let mut mode = *mode;
+            let stat = stat.map_or_else(|| reader.stat(item.path.as_ref()), Ok);
+            let content = match stat {
+                Ok(stat) => {
+                    if item.area == Area::Untracked && mode == Mode::File && stat.executable {
+                        mode = Mode::Executable;
+                    }
+                    content(reader, item, mode, &stat, previous, found)?
+                }
+                Err(why) => Some(format!("unread {why}")),
+            };
+            match content {
+                Some(content) => format!("{} {content}", mode.octal()),
+                None => return Ok(()), // It is what the index has after all.
+            }
+        }
     };
     hash.part(item.area.as_str().as_bytes());
     hash.part(item.change.as_str().as_bytes());

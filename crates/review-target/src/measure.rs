@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::change::{FileChange, Form, look};
+use crate::change::{Bounds, FileChange, Form, look};
 use crate::content::{Reader, Unread};
 use crate::path::FilePath;
 use crate::status::{Area, Item, New, Scan};
@@ -23,7 +23,8 @@ pub struct Budget {
     /// Bytes that are read, old and new versions together. A file that alone is larger is passed over, and the
     /// count goes on. Default: 8 MiB.
     pub bytes: u64,
-    /// Lines counted, added and removed together. Default: 50,000.
+    /// Lines counted, added and removed together. A file that has more than twice as many lines to compare is passed
+    /// over. Default: 50,000.
     pub lines: u64,
     /// Time spent on counting. Default: 250 ms.
     pub time: Duration,
@@ -261,6 +262,9 @@ struct Count<'a> {
     cancel: &'a Cancel,
     started: Instant,
     next: AtomicUsize,
+    /// Files that a thread takes at a time. Neighbours are often stored as differences from one another.
+    portion: usize,
+    cores: usize,
     files: AtomicUsize,
     bytes: AtomicU64,
     lines: AtomicU64,
@@ -270,6 +274,7 @@ struct Count<'a> {
 
 impl<'a> Count<'a> {
     fn new(target: &'a Target, scan: &'a Scan, budget: &'a Budget, cancel: &'a Cancel) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
         Self {
             target,
             scan,
@@ -277,6 +282,8 @@ impl<'a> Count<'a> {
             cancel,
             started: Instant::now(),
             next: AtomicUsize::new(0),
+            portion: (scan.items.len() / (4 * cores)).clamp(1, 32),
+            cores,
             files: AtomicUsize::new(0),
             bytes: AtomicU64::new(0),
             lines: AtomicU64::new(0),
@@ -286,9 +293,7 @@ impl<'a> Count<'a> {
     }
 
     fn run(&self) -> Result<Vec<FileChange>, Error> {
-        let items = &self.scan.items;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-        let helpers = if items.len() < FILES_WORTH_A_THREAD { 0 } else { cores - 1 };
+        let helpers = if self.scan.items.len() < FILES_WORTH_A_THREAD { 0 } else { self.cores - 1 };
         let mut found = std::thread::scope(|scope| {
             let started: Vec<_> = (0..helpers).map(|_| scope.spawn(|| self.work())).collect();
             let mut found = self.work();
@@ -309,8 +314,16 @@ impl<'a> Count<'a> {
     fn work(&self) -> Result<Vec<(usize, FileChange)>, Error> {
         let mut reader = None;
         let mut found = Vec::new();
+        let mut taken = 0..0;
         loop {
-            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            let at = match taken.next() {
+                Some(at) => at,
+                None => {
+                    let start = self.next.fetch_add(self.portion, Ordering::Relaxed);
+                    taken = start + 1..start + self.portion;
+                    start
+                }
+            };
             let Some(item) = self.scan.items.get(at) else { return Ok(found) };
             if self.cancel.is_cancelled() {
                 self.stopped.store(true, Ordering::Relaxed);
@@ -332,6 +345,11 @@ impl<'a> Count<'a> {
             };
             found.extend(counted.map(|change| (at, change)));
         }
+    }
+
+    /// Twice the lines of the budget, for a change of them has them twice: as they were and as they are.
+    fn bounds(&self) -> Bounds {
+        Bounds { bytes: self.budget.bytes, lines: self.budget.lines.saturating_mul(2) }
     }
 
     fn may_count(&self) -> bool {
@@ -367,7 +385,7 @@ impl<'a> Count<'a> {
                 return Ok(Some(stopped(item)));
             }
         }
-        let Some(looked) = look(reader, item, self.budget.bytes, false)? else { return Ok(None) };
+        let Some(looked) = look(reader, item, self.bounds(), false)? else { return Ok(None) };
         let change = looked.change;
         let lines = change.insertions.unwrap_or(0) + change.deletions.unwrap_or(0);
         self.lines.fetch_add(lines, Ordering::Relaxed);
@@ -387,7 +405,8 @@ fn sizes(reader: &Reader<'_>, item: &Item) -> Result<u64, Error> {
     let old = item.old.map(stored).transpose()?.unwrap_or(0);
     let new = match &item.new {
         Some(New::Stored(new)) => stored(*new)?,
-        Some(New::File { stat, .. }) => stat.size,
+        Some(New::File { stat: Some(stat), .. }) => stat.size,
+        Some(New::File { stat: None, .. }) => reader.stat(item.path.as_ref()).map_or(0, |stat| stat.size),
         Some(New::Submodule(_) | New::Nested | New::Special) | None => 0,
     };
     Ok(old.saturating_add(new))

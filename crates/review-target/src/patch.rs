@@ -249,6 +249,15 @@ pub(crate) fn count_lines(content: &[u8]) -> u64 {
     ends + u64::from(content.last().is_some_and(|last| *last != b'\n'))
 }
 
+/// Lines that are left to compare, of both contents together, when what they begin and end with alike is set aside.
+/// Comparing takes longer than in proportion to them.
+pub(crate) fn lines_to_compare(old: &[u8], new: &[u8]) -> u64 {
+    let alike = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (old, new) = (&old[alike..], &new[alike..]);
+    let alike = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    count_lines(&old[..old.len() - alike]) + count_lines(&new[..new.len() - alike])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +310,15 @@ mod tests {
         assert_eq!(lines, write(&mut length, b"f", Some(old), Some(new)));
         assert_eq!(length.0, patch.len() as u64);
         assert_eq!(lines, Lines { insertions: 2, deletions: 1, hunks: 1 });
+    }
+
+    #[test]
+    fn ends_that_are_alike_are_not_compared() {
+        let lines = |old: &str, new: &str| lines_to_compare(old.as_bytes(), new.as_bytes());
+        assert_eq!(lines("1\n2\n3\n4\n", "1\nx\n3\n4\n"), 2);
+        assert_eq!(lines("1\n2\n", "1\n2\n"), 0);
+        assert_eq!(lines("", "1\n2\n"), 2);
+        assert_eq!(lines("1\n1\n1\n", "1\n1\n"), 1);
     }
 
     #[test]

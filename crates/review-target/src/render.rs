@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use gix::bstr::ByteSlice as _;
 
 use crate::change::Form;
-use crate::collect::InputMode;
+use crate::collect::{InputMode, NOT_INLINE};
 use crate::fence;
 use crate::manifest::{Inclusion, Manifest, ManifestEntry};
 use crate::measure::Measure;
@@ -17,6 +17,8 @@ use crate::{CommitId, Error, Target, TargetKind};
 const LOGGED: usize = 50;
 /// Characters of a commit's message that are shown.
 const MESSAGE_CHARS: usize = 4000;
+/// Whoever runs it may have configured a pager or a program of their own.
+const DIFF: &str = "git --no-pager diff --no-ext-diff";
 /// The smallest text that has room for every part.
 pub(crate) const LEAST_CHARS: usize = 50_000;
 
@@ -142,14 +144,15 @@ impl Document<'_> {
         text.push_str("Read-only commands, from the top of the work tree; PATH is a path from the list.\n\n");
         let commands = match &self.target.kind {
             TargetKind::WorkingTree => {
-                "git status --short --untracked-files=all\ngit diff --cached -- PATH\ngit diff -- PATH\n"
-                    .to_owned()
+                format!("git status --short --untracked-files=all\n{DIFF} --cached -- PATH\n{DIFF} -- PATH\n")
             }
             TargetKind::Branch { merge_base, .. } => {
                 let head = self.target.head.map_or_else(|| "HEAD".to_owned(), |head| head.to_string());
-                format!("git diff {merge_base} {head} -- PATH\ngit log --oneline {merge_base}..{head}\n")
+                format!(
+                    "{DIFF} {merge_base} {head} -- PATH\ngit --no-pager log --oneline {merge_base}..{head}\n"
+                )
             }
-            TargetKind::Commit { id, .. } => format!("git show {id} -- PATH\n"),
+            TargetKind::Commit { id, .. } => format!("git --no-pager show --no-ext-diff {id} -- PATH\n"),
         };
         fence::push(text, "text", &commands);
         if matches!(self.target.kind, TargetKind::WorkingTree) {
@@ -195,6 +198,8 @@ fn left_out(text: &mut String, manifest: &Manifest, max: usize) {
     let (mut chars, mut more) = (0, 0);
     let skipped = manifest.skipped.iter().map(|skipped| (&skipped.path, Some(skipped.reason.as_str())));
     let files = manifest.left_out().map(|entry| (&entry.file.path, entry.reason.as_deref()));
+    // Where no patch is shown, that none is shown of a file needs no line.
+    let files = files.filter(|(_, reason)| *reason != Some(NOT_INLINE));
     for (path, reason) in skipped.chain(files) {
         let Some(reason) = reason else { continue };
         let line = format!("{path}: {}\n", quoted("", reason.as_bytes()));

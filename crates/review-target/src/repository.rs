@@ -44,14 +44,20 @@ pub(crate) fn open(start: &Path, scope: ConfigScope) -> Result<gix::ThreadSafeRe
             format!("`{}` is a bare repository: it has no work tree", repository.git_dir().display());
         return Err(Error::new(ErrorKind::BareRepository, message).with_hint("run this in a work tree of it"));
     }
-    Ok(repository)
+    Ok(without_namespace(repository))
+}
+
+/// A namespace comes from a variable, and would hide the branches that are there.
+fn without_namespace(repository: gix::ThreadSafeRepository) -> gix::ThreadSafeRepository {
+    let mut local = repository.to_thread_local();
+    if local.clear_namespace().is_some() { local.into_sync() } else { repository }
 }
 
 /// Opens the repository whose work tree is `folder`, and none above it; `None` when there is none, or it is not
 /// trusted.
 pub(crate) fn open_exactly(folder: &Path, scope: ConfigScope) -> Option<gix::ThreadSafeRepository> {
     let repository = gix::ThreadSafeRepository::open_opts(folder, open_options(scope)).ok()?;
-    repository.work_dir().is_some().then_some(repository)
+    repository.work_dir().is_some().then(|| without_namespace(repository))
 }
 
 fn absolute(start: &Path) -> Result<PathBuf, Error> {
@@ -63,6 +69,9 @@ fn absolute(start: &Path) -> Result<PathBuf, Error> {
     }
     Ok(resolved)
 }
+
+/// Bytes that each thread keeps of objects on which others are built, where the user sets no `core.deltaBaseCacheLimit`.
+const DELTA_BASES: &str = "gitoxide.core.deltaBaseCacheLimit=4194304";
 
 fn open_options(scope: ConfigScope) -> gix::open::Options {
     let mut permissions = match scope {
@@ -78,6 +87,7 @@ fn open_options(scope: ConfigScope) -> gix::open::Options {
     let mut options = gix::open::Options::default()
         .permissions(permissions)
         .bail_if_untrusted(true)
+        .config_overrides([DELTA_BASES])
         .filter_config_section(counts);
     if cfg!(windows) {
         options = options.system_config_path("C:/Program Files/Git/etc/gitconfig");

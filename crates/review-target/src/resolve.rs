@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use gix::bstr::ByteSlice as _;
 
+use crate::merge_base;
 use crate::repository::{self, ConfigScope};
 use crate::revision;
 use crate::status::Scan;
@@ -163,7 +164,7 @@ fn against_base(repo: &gix::Repository, target: &Target, base: Option<&str>) -> 
                 .with_hint("name the base: a branch, a tag or a commit")
         })?,
     };
-    let merge_base = merge_base(repo, head, &base_ref, base_commit)?;
+    let merge_base = common_ancestor(repo, head, &base_ref, base_commit)?;
     if merge_base == head || Target::tree_of(repo, merge_base)? == Target::tree_of(repo, head)? {
         let here = target.branch.as_deref().unwrap_or("HEAD");
         let message = if base.is_none() && !target.explicit {
@@ -177,12 +178,16 @@ fn against_base(repo: &gix::Repository, target: &Target, base: Option<&str>) -> 
     Ok(TargetKind::Branch { base_ref, base_commit, merge_base })
 }
 
-fn merge_base(repo: &gix::Repository, head: CommitId, name: &str, base: CommitId) -> Result<CommitId, Error> {
-    let found = repo
-        .merge_base(base.0, head.0)
+fn common_ancestor(
+    repo: &gix::Repository,
+    head: CommitId,
+    name: &str,
+    base: CommitId,
+) -> Result<CommitId, Error> {
+    let found = merge_base::merge_base(repo, base, head)
         .map_err(|e| Error::git(format_args!("find the merge base of `{name}` and HEAD"), e))?;
-    if let Some(id) = found {
-        return Ok(CommitId(id.detach()));
+    if let Some(found) = found {
+        return Ok(found);
     }
     let message = format!("`{name}` and HEAD have no common ancestor");
     let hint = if repo.is_shallow().unwrap_or(false) {

@@ -9,7 +9,7 @@ mod unix;
 #[cfg(unix)]
 pub(crate) use unix::Folder;
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), test))]
 mod portable;
 #[cfg(not(unix))]
 pub(crate) use portable::Folder;
@@ -72,7 +72,7 @@ impl Folder {
             if before.size > limit {
                 return Err(ReadError::TooLarge);
             }
-            let content = read_at_most(&mut file, before.size).map_err(ReadError::Io)?;
+            let content = read_exactly(&mut file, before.size).map_err(ReadError::Io)?;
             let after = Self::stat_open(&file).map_err(ReadError::Io)?;
             if content.len() as u64 == before.size && after.same_file_state(&before) {
                 return Ok((content, before));
@@ -98,10 +98,59 @@ fn is_link_error(error: &io::Error) -> bool {
     return error.kind() == io::ErrorKind::InvalidInput;
 }
 
-/// Reads `expected` bytes and one more if there is one, so that a file that grew is noticed.
-fn read_at_most(file: &mut File, expected: u64) -> io::Result<Vec<u8>> {
+/// Reads `expected` bytes, fewer at the end of the file. Whether it has more is seen by its size afterwards.
+fn read_exactly(file: &mut File, expected: u64) -> io::Result<Vec<u8>> {
+    let expected = usize::try_from(expected).map_err(io::Error::other)?;
     let mut content = Vec::new();
-    content.try_reserve(usize::try_from(expected).map_err(io::Error::other)?).map_err(io::Error::other)?;
-    file.take(expected.saturating_add(1)).read_to_end(&mut content)?;
+    content.try_reserve_exact(expected).map_err(io::Error::other)?;
+    content.resize(expected, 0);
+    let mut filled = 0;
+    while filled < expected {
+        match file.read(&mut content[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    content.truncate(filled);
     Ok(content)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::{Kind, portable, unix};
+
+    /// Both ways to look at folders say the same.
+    #[test]
+    fn folders_are_what_they_are_and_links_lead_nowhere() {
+        let temp = tempfile::TempDir::new().unwrap();
+        fs::create_dir_all(temp.path().join("dir/sub")).unwrap();
+        fs::write(temp.path().join("dir/sub/file"), "content").unwrap();
+        symlink("dir", temp.path().join("link")).unwrap();
+        macro_rules! check {
+            ($folder:expr) => {
+                let folder = $folder.unwrap();
+                let mut names = Vec::new();
+                folder.list(|name, kind| names.push((name.to_vec(), kind))).unwrap();
+                names.sort_by(|a, b| a.0.cmp(&b.0));
+                assert_eq!(names, [(b"dir".to_vec(), Kind::Folder), (b"link".to_vec(), Kind::Link)]);
+                assert_eq!(folder.stat_path(b"dir/sub/file").unwrap().size, 7);
+                assert_eq!(folder.stat(b"link").unwrap().kind, Kind::Link);
+                assert_eq!(folder.read_link(b"link").unwrap(), b"dir");
+                assert!(folder.open_file(b"dir/sub/file").is_ok());
+                assert!(folder.child(b"dir").unwrap().child(b"sub").is_ok());
+                for path in [&b"link/sub/file"[..], b"link", b"dir", b"dir/no"] {
+                    assert!(folder.open_file(path).is_err(), "{}", String::from_utf8_lossy(path));
+                }
+                assert!(folder.child(b"link").is_err());
+                assert!(folder.stat_path(b"link/sub").is_err());
+            };
+        }
+        check!(unix::Folder::open(temp.path()));
+        check!(portable::Folder::open(temp.path()));
+    }
 }

@@ -143,10 +143,10 @@ pub(crate) struct Stored {
 #[derive(Clone, Debug)]
 pub(crate) enum New {
     Stored(Stored),
-    /// A file or a link in the work tree.
+    /// A file or a link in the work tree. An untracked one has only been listed, not looked at.
     File {
         mode: Mode,
-        stat: Stat,
+        stat: Option<Stat>,
     },
     Submodule(Checkout),
     /// An untracked folder that is a repository of its own. What is in it is not ours to show.

@@ -19,8 +19,9 @@ use crate::os::{Folder, Kind, ReadError, Stat};
 use crate::settings::Settings;
 use crate::{Cancel, Error};
 
-/// Below so many tracked files, starting a thread costs more than it saves.
+/// With fewer tracked files or waiting folders, starting a thread costs more than it saves.
 const ENTRIES_WORTH_A_THREAD: usize = 1500;
+const FOLDERS_WORTH_A_THREAD: usize = 128;
 /// A folder with more tracked files than this is shared out.
 const FILES_IN_A_TASK: usize = 2048;
 /// An ignore file larger than this is an accident.
@@ -56,15 +57,23 @@ pub(super) fn walk(
     }));
     let walk = Walk { shared, settings, index, rules, root: path, pool, cancel };
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let helpers = if index.len() < ENTRIES_WORTH_A_THREAD { 0 } else { cores - 1 };
     std::thread::scope(|scope| {
-        let started: Vec<_> = (0..helpers).map(|_| scope.spawn(|| walk.work())).collect();
+        let started = std::cell::RefCell::new(Vec::new());
+        let get_help = || {
+            let mut started = started.borrow_mut();
+            if started.is_empty() {
+                started.extend((1..cores).map(|_| scope.spawn(|| walk.work(|| ()))));
+            }
+        };
+        if index.len() >= ENTRIES_WORTH_A_THREAD {
+            get_help();
+        }
         let own = meanwhile();
         if own.is_err() {
             walk.pool.stop();
         }
-        let mut walked = walk.work();
-        for helper in started {
+        let mut walked = walk.work(get_help);
+        for helper in started.take() {
             let found = helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             walked.items.extend(found.items);
             walked.problems.extend(found.problems);
@@ -196,7 +205,8 @@ struct TrackedFolder<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn work(&self) -> Walked {
+    /// Takes tasks until there are none. Calls `get_help` when many wait.
+    fn work(&self, get_help: impl Fn()) -> Walked {
         let mut found = Walked::default();
         let mut listing = Listing::default();
         let mut tracked = Tracked::default();
@@ -209,6 +219,9 @@ impl<'a> Walk<'a> {
             match task {
                 Task::Folder(task) => {
                     self.folder(task, &mut listing, &mut tracked, &mut running.born, &mut found);
+                    if running.born.len() >= FOLDERS_WORTH_A_THREAD {
+                        get_help();
+                    }
                 }
                 Task::Files { folder, files } => {
                     for at in files {
@@ -331,16 +344,8 @@ impl<'a> Walk<'a> {
                 if self.rules.ignores(context.rules, path.as_bstr(), false) {
                     return;
                 }
-                // Gone again, or something else by now: then it is not what the listing said, and not shown.
-                if let Ok(stat) = context.folder.stat(name)
-                    && stat.kind == kind
-                {
-                    let mode = match kind {
-                        Kind::Link => Mode::Link,
-                        _ => self.mode_on_disk(Mode::File, stat.executable),
-                    };
-                    found.items.push(untracked(path, New::File { mode, stat }));
-                }
+                let mode = if kind == Kind::Link { Mode::Link } else { Mode::File };
+                found.items.push(untracked(path, New::File { mode, stat: None }));
             }
             Kind::Folder => {
                 let entries = self.find_folder(&mut tracked.folders, name);
@@ -457,7 +462,7 @@ impl<'a> Walk<'a> {
             Kind::Folder | Kind::Unknown => return item(ChangeKind::Deleted, None, true),
             Kind::Special => return item(ChangeKind::TypeChanged, Some(New::Special), true),
         };
-        let new = Some(New::File { mode, stat });
+        let new = Some(New::File { mode, stat: Some(stat) });
         if entry.flags.contains(Flags::INTENT_TO_ADD) {
             let path = path.clone();
             let change = ChangeKind::Added;
@@ -518,9 +523,9 @@ impl<'a> Walk<'a> {
         let new = stat.and_then(|stat| match stat.kind {
             Kind::File => {
                 let mode = self.mode_on_disk(old.map_or(Mode::File, |old| old.mode), stat.executable);
-                Some(New::File { mode, stat })
+                Some(New::File { mode, stat: Some(stat) })
             }
-            Kind::Link => Some(New::File { mode: Mode::Link, stat }),
+            Kind::Link => Some(New::File { mode: Mode::Link, stat: Some(stat) }),
             Kind::Folder | Kind::Unknown => None,
             Kind::Special => Some(New::Special),
         });
@@ -543,12 +548,11 @@ impl<'a> Walk<'a> {
             return;
         }
         let Some(old) = self.index.stored(at) else { return };
-        let old = Some(old).filter(|_| !entry.flags.contains(Flags::INTENT_TO_ADD));
         found.items.push(Item {
             path: self.index.path(at).to_owned(),
             area: Area::Unstaged,
             change: ChangeKind::Deleted,
-            old,
+            old: Some(old),
             new: None,
             certain: true,
         });

@@ -71,8 +71,11 @@ fn three_files_are_an_overview() {
     assert!(section(&context.text, "Staged changes").is_none());
     assert_eq!(untracked(&context, "d.txt"), Some("untracked\n"), "no diff has it, so it is shown");
     assert_eq!(context.manifest.counts(), [1, 3, 0]);
+    assert!(section(&context.text, "Left out").is_none());
     assert!(
-        section(&context.text, "How to look at the rest").unwrap().contains("git diff --cached -- PATH\n")
+        section(&context.text, "How to look at the rest")
+            .unwrap()
+            .contains("diff --no-ext-diff --cached -- PATH\n")
     );
     let inline = context_with(&fixture, &CollectOptions::new().inline(4, 1 << 20));
     assert_eq!(inline.input_mode, InputMode::InlineDiff);
@@ -326,6 +329,25 @@ fn a_measure_stops_at_its_budget() {
 }
 
 #[test]
+fn files_with_too_many_lines_to_compare_are_passed_over() {
+    let fixture = Fixture::new();
+    let lines = |from: u32| (from..from + 60_000).map(|at| format!("{at}\n")).collect::<String>();
+    fixture.write("other", lines(0));
+    fixture.write("alike", lines(0));
+    fixture.commit("first");
+    fixture.write("other", lines(1_000_000));
+    fixture.write("alike", lines(0).replace("\n30000\n", "\nchanged\n"));
+    let target = fixture.target(Scope::Auto);
+    let measured = measure(&target, &Budget::default(), &Cancel::new()).unwrap();
+    assert_eq!((measured.total.files, measured.total.uncounted, measured.limit), (2, 1, None));
+    assert_eq!((measured.total.insertions, measured.total.deletions), (1, 1));
+    assert_eq!(measured.files[1].unread.as_deref(), Some("too many lines to compare"));
+    assert_eq!(default_context(&fixture).input_mode, InputMode::SelfCollect);
+    let all = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    assert_eq!((all.total.insertions, all.total.uncounted), (60_001, 0));
+}
+
+#[test]
 fn waiting_is_for_small_changes() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "changed\n");
@@ -391,4 +413,13 @@ fn the_overview_of_everything_odd_stays_plain_text() {
     let context = default_context(&fixture);
     assert_eq!(context.file_count, 6);
     assert!(!context.text.contains(|c| names.contains(c)));
+}
+
+#[test]
+fn targets_and_reports_go_from_thread_to_thread() {
+    fn check<T: Send + Sync>() {}
+    check::<codex_review_target::Target>();
+    check::<codex_review_target::Error>();
+    check::<Context>();
+    check::<codex_review_target::Fingerprint>();
 }

@@ -11,3 +11,5 @@ mod odd;
 #[cfg(unix)]
 mod property;
 mod resolve;
+#[cfg(unix)]
+mod user;

@@ -858,3 +858,55 @@ fn unknown_extensions_and_broken_repositories_are_refused_clearly() {
     assert!(fixture.resolve(ResolveOptions::new()).is_err());
     assert!(Path::new(fixture.root()).exists());
 }
+
+#[test]
+fn a_filter_that_hangs_ends_when_the_caller_says_so() {
+    let fixture = Fixture::new();
+    fixture.write(".gitattributes", "a filter=slow\n");
+    fixture.write("a", "1\n");
+    fixture.commit("first");
+    fixture.git(&["config", "filter.slow.clean", "touch started; sleep 1000"]);
+    fixture.git(&["config", "filter.slow.required", "true"]);
+    fixture.write("a", "1\n2\n");
+    fixture.write("b", "certainly dirty\n");
+    let target = fixture.target(Scope::WorkingTree);
+    let cancel = Cancel::new();
+    let stopped = std::thread::scope(|scope| {
+        let running = scope.spawn(|| measure(&target, &Budget::unlimited(), &cancel));
+        while !fixture.path("started").exists() {
+            assert!(!running.is_finished(), "the filter has not been started");
+            std::thread::yield_now();
+        }
+        cancel.cancel();
+        running.join().unwrap()
+    });
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn no_damage_to_a_large_index_makes_it_panic() {
+    // Indexes of this size are not checked against their sum: as in git, that would take longer than reading them.
+    let fixture = Fixture::committed();
+    let blob = fixture.git(&["rev-parse", "HEAD:a.txt"]);
+    let entries: String =
+        (0..14_000).map(|at| format!("100644 {blob}\tpart-{}/file-number-{at:08}\n", at / 100)).collect();
+    let added = git_at(fixture.root(), &["update-index", "--index-info"], entries.as_bytes());
+    assert!(added.status.success());
+    fixture.git(&["write-tree"]);
+    let path = fixture.path(".git/index");
+    let index = fs::read(&path).unwrap();
+    assert!(index.len() > 1 << 20);
+    let options = ResolveOptions::new().config(ConfigScope::Repository);
+    let places =
+        (0..12).chain((12..index.len()).step_by(index.len() / 30)).chain(index.len() - 3000..index.len());
+    for at in places.step_by(37) {
+        for damage in [0xff, 0x01, 0x80] {
+            let mut broken = index.clone();
+            broken[at] ^= damage;
+            fs::write(&path, &broken).unwrap();
+            if let Err(error) = resolve(fixture.root(), &options) {
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {at}: {error:?}");
+            }
+        }
+    }
+}
