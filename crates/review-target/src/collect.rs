@@ -10,6 +10,8 @@ use crate::status::{Area, ChangeKind, Item, New, Scan};
 use crate::{Cancel, Error, FilePath, Target};
 
 /// Versions of files with more bytes, or more lines to compare, than this never become a patch.
+/// How many files that only may have changed are compared before the change counts as large.
+const MAX_UNCERTAIN: usize = 2_000;
 const PATCHED: Bounds = Bounds { bytes: 16 << 20, lines: 100_000 };
 
 /// How much a context may hold.
@@ -147,8 +149,10 @@ pub fn collect(target: &Target, options: &CollectOptions, cancel: &Cancel) -> Re
     let repo = target.repository.to_thread_local();
     let scan = target.scan(&repo, cancel)?;
     let mut reader = Reader::new(target, scan.index.as_ref(), cancel)?;
-    let paths: BTreeSet<_> = scan.items.iter().map(|item| &item.path).collect();
-    let inline = if paths.len() <= options.inline_files {
+    // Files that only may have changed, as git cannot tell right after a checkout, count once they were compared.
+    let certain: BTreeSet<_> = scan.items.iter().filter(|item| item.certain).map(|item| &item.path).collect();
+    let uncertain = scan.items.iter().filter(|item| !item.certain).count();
+    let inline = if certain.len() <= options.inline_files && uncertain <= MAX_UNCERTAIN {
         Inline::gather(&mut reader, &scan, options, cancel)?
     } else {
         None
@@ -211,11 +215,16 @@ impl Inline {
     ) -> Result<Option<Self>, Error> {
         let allowed = options.inline_bytes.min(render::content_chars(options.max_chars) as u64);
         let mut inline = Self { changes: Vec::new(), texts: Vec::new(), entries: Vec::new() };
+        let mut paths = BTreeSet::new();
         let mut bytes = 0;
         let mut untracked = 0;
         for item in &scan.items {
             cancel.check()?;
             let Some(looked) = look(reader, item, PATCHED, true)? else { continue };
+            paths.insert(&item.path);
+            if paths.len() > options.inline_files {
+                return Ok(None);
+            }
             if looked.too_large && item.area != Area::Untracked {
                 return Ok(None);
             }

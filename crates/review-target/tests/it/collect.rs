@@ -50,6 +50,26 @@ fn a_small_change_is_shown_in_full() {
     assert!(context.text.starts_with("# Review context (format 1)\n\nTarget: working tree diff\n"));
 }
 
+/// Right after a checkout, files are as new as the index: which of them changed shows only when they are compared.
+#[test]
+fn files_that_may_have_changed_count_once_they_were_compared() {
+    let fixture = Fixture::committed();
+    for name in 0..40 {
+        fixture.write(&format!("f{name}"), "one\n");
+    }
+    fixture.git(&["add", "."]);
+    fixture.git(&["commit", "--quiet", "--message=many"]);
+    // Of the same size, and of the same moment as the index, as far as a file system with coarse times can tell.
+    for name in 0..40 {
+        fixture.write(&format!("f{name}"), "one\n");
+    }
+    fixture.write("f7", "two\n");
+    let context = default_context(&fixture);
+    assert_eq!(context.input_mode, InputMode::InlineDiff, "{}", context.text);
+    assert_eq!(context.file_count, 1);
+    assert!(section(&context.text, "Unstaged changes").unwrap().contains("+two"));
+}
+
 #[test]
 fn three_files_are_an_overview() {
     let fixture = Fixture::committed();
