@@ -1,5 +1,5 @@
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError}; // tidy: allow(storage) locks, which have no content
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,7 +38,7 @@ struct OsLock {
 impl Locks for OsLocks {
     #[expect(clippy::disallowed_methods, reason = "a lock file has no content that matters")]
     fn try_lock(&self, path: &Path, create: bool) -> io::Result<Option<Box<dyn HeldLock>>> {
-        let mut options = OpenOptions::new();
+        let mut options = OpenOptions::new(); // tidy: allow(storage) a lock file has no content that matters
         options.read(true).write(true).create(create);
         let file = match private(&mut options).open(path) {
             // In a read-only folder a lease can still be looked at.

@@ -68,7 +68,9 @@ fn hint_for(repo: &gix::Repository, typed: &str) -> String {
     let (name, rest) = typed.split_at(name_end);
     let known = reference_names(repo);
     if known.iter().any(|known| known == name) {
-        return format!("`{name}` is there, but `{rest}` leads to nothing: is its history that long, or shallow?");
+        return format!(
+            "`{name}` is there, but `{rest}` leads to nothing: is its history that long, or shallow?"
+        );
     }
     let near = near_names(name, known.iter().map(String::as_str));
     match near.as_slice() {

@@ -27,6 +27,7 @@ impl Settings {
         let flag = |key: &str, default| config.boolean(key).unwrap_or(default);
         let excludes_file = config.trusted_path("core.excludesFile").ok().flatten().or_else(|| {
             let user = scope == ConfigScope::User;
+            // tidy: allow(environment) git's own way to the user's ignore rules, which the caller can turn off
             user.then(|| gix::path::env::xdg_config("ignore", &mut |name| gix::path::env::var(name)))
                 .flatten()
         });

@@ -10,6 +10,7 @@ use crate::protocol_recorded::{Message, recordings};
 
 /// One thing that can happen to a machine.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "few of them, in a test")]
 enum Step {
     Notification(ServerNotification),
     Started(Turn),

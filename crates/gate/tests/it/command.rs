@@ -16,14 +16,21 @@ async fn ask(reviewer: &CommandReviewer, prompt: &str) -> Result<Reply, NotRevie
     reviewer.review(&Prompt::custom(prompt, "test"), LONG).await
 }
 
+/// How long a wait may take before its test fails.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// Waits until the file is there, and not empty. Ends with the test's own time-out, not with a number of tries.
 async fn content(path: &Path) -> String {
-    loop {
-        match fs::read_to_string(path) {
-            Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
-            _ => tokio::time::sleep(Duration::from_millis(5)).await,
+    let look = async {
+        loop {
+            match fs::read_to_string(path) {
+                Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+                // tidy: allow(sleep) between two looks, with a limit
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
         }
-    }
+    };
+    tokio::time::timeout(LIMIT, look).await.expect("the file in time")
 }
 
 /// Waits until no process has this number. A zombie that init has not reaped yet counts as gone.
@@ -32,9 +39,13 @@ async fn gone(pid: &str) {
         let ps = std::process::Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
         ps.status.success() && !ps.stdout.trim_ascii().starts_with(b"Z")
     };
-    while lives() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let look = async {
+        while lives() {
+            // tidy: allow(sleep) between two looks, with a limit
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, look).await.expect("the process's end in time");
 }
 
 #[tokio::test]
