@@ -55,13 +55,13 @@ fn a_small_change_is_shown_in_full() {
 fn files_that_may_have_changed_count_once_they_were_compared() {
     let fixture = Fixture::committed();
     for name in 0..40 {
-        fixture.write(&format!("f{name}"), "one\n");
+        fixture.write(format!("f{name}"), "one\n");
     }
     fixture.git(&["add", "."]);
     fixture.git(&["commit", "--quiet", "--message=many"]);
     // Of the same size, and of the same moment as the index, as far as a file system with coarse times can tell.
     for name in 0..40 {
-        fixture.write(&format!("f{name}"), "one\n");
+        fixture.write(format!("f{name}"), "one\n");
     }
     fixture.write("f7", "two\n");
     let context = default_context(&fixture);
