@@ -15,6 +15,8 @@ use crate::sanitize::one_line;
 
 /// How often a running job is asked whether it has been cancelled.
 const CANCEL_LOOK: Duration = Duration::from_millis(250);
+/// The least time between two phases in the record.
+const UPDATE_EVERY: Duration = Duration::from_millis(200);
 /// The least time between two activities of the same phase in the log.
 const ACTIVITY_EVERY: Duration = Duration::from_millis(200);
 
@@ -31,6 +33,9 @@ struct Recorded {
     lease: Arc<Lease>,
     log: Option<LogWriter>,
     last_activity: Option<Instant>,
+    /// A phase that is not in the record yet: each write is a sync, and a quick run has many phases.
+    pending: Option<String>,
+    last_update: Instant,
 }
 
 impl Recorder {
@@ -181,7 +186,23 @@ fn words(failure: &Failure) -> String {
 impl Recorded {
     fn new(store: Store, lease: Lease) -> Self {
         let log = store.log_writer(lease.id()).ok();
-        Self { store, lease: Arc::new(lease), log, last_activity: None }
+        Self {
+            store,
+            lease: Arc::new(lease),
+            log,
+            last_activity: None,
+            pending: None,
+            last_update: Instant::now(),
+        }
+    }
+
+    /// Writes a phase that waits, once the last write is long enough ago.
+    fn settle(&mut self) {
+        if self.last_update.elapsed() >= UPDATE_EVERY
+            && let Some(phase) = self.pending.take()
+        {
+            self.update(&JobUpdate::new().phase(phase));
+        }
     }
 
     fn log(&self, text: &str) {
@@ -191,7 +212,8 @@ impl Recorded {
         }
     }
 
-    fn update(&self, update: &JobUpdate) {
+    fn update(&mut self, update: &JobUpdate) {
+        self.last_update = Instant::now();
         if let Err(error) = self.store.update(&self.lease, update) {
             self.log(&format!("the job could not be updated: {error}"));
         }
@@ -206,7 +228,8 @@ impl Watch for Recorder {
         if let Some(job) = &mut self.job {
             job.log(phase);
             job.last_activity = None;
-            job.update(&JobUpdate::new().phase(phase));
+            job.pending = Some(phase.to_owned());
+            job.settle();
         }
     }
 
@@ -234,13 +257,18 @@ impl Watch for Recorder {
     }
 
     fn began(&mut self, thread: &str, turn: &str) {
-        if let Some(job) = &self.job {
+        if let Some(job) = &mut self.job {
             job.log(&format!("thread {thread}, turn {turn}"));
-            job.update(&JobUpdate::new().thread_id(thread).turn_id(turn));
+            let mut update = JobUpdate::new().thread_id(thread).turn_id(turn);
+            update.phase = job.pending.take();
+            job.update(&update);
         }
     }
 
     fn tick(&mut self) {
+        if let Some(job) = &mut self.job {
+            job.settle();
+        }
         if let Some(shown) = &mut self.shown {
             Watch::tick(shown);
         }
