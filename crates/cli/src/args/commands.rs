@@ -226,6 +226,9 @@ pub struct SetupArgs {
     /// Install Codex with npm when it is missing
     #[arg(long)]
     pub install: bool,
+    /// Take over the jobs that codex-plugin-cc recorded in DIR (the folder with its state.json)
+    #[arg(long, value_name = "DIR")]
+    pub import_jobs: Option<PathBuf>,
     /// Output.
     #[command(flatten)]
     pub out: JsonArgs,

@@ -29,6 +29,10 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         None => Tool { available: false, detail: "npm is not in PATH".to_owned() },
     };
     let find = || engine::locate_codex(settings.codex.as_deref(), path);
+    if let Some(folder) = &flags.import_jobs {
+        let imported = super::jobs::import(app, folder)?;
+        report.actions_taken.push(imported);
+    }
     let program = match find() {
         Err(failure) if flags.install => {
             install(app, npm.as_deref().map(OsString::from).ok_or(failure)?)?;

@@ -121,8 +121,10 @@ fn d09_a_cancelled_job_ends_cancelled_and_leaves_nothing() {
             (&cancelled["turnInterruptAttempted"], &cancelled["turnInterrupted"]),
             (&json!(true), &json!(true))
         );
-        assert_eq!(job(&bed, &id)["status"], "cancelled");
-        bed.run(&["result", &id]).exits(130);
+        let ended = job(&bed, &id);
+        assert_eq!((&ended["status"], &ended["exitCode"]), (&json!("cancelled"), &json!(130)));
+        assert_eq!(ended["errorMessage"], Value::Null);
+        bed.run(&["result", &id]).exits(130).says(&["cancelled"]);
         bed.run(&["cancel", &id]).exits(2).says(&["has ended"]);
     }
     assert_eq!(turns(&codex, "turn/interrupt"), 2);
@@ -323,4 +325,38 @@ fn a_worker_outlives_its_starter_and_its_group() {
     child.wait().unwrap();
     std::fs::write(&file, "").unwrap();
     bed.run(&["await", &id]).exits(0);
+}
+
+/// The jobs of the Node plugin that people come from are taken over when that is asked for.
+#[test]
+fn the_references_jobs_are_imported_on_request() {
+    let (bed, _codex) = Bed::scripted(Script::new());
+    let old = tempfile::tempdir().unwrap();
+    std::fs::create_dir(old.path().join("jobs")).unwrap();
+    let summary = json!({"id": "task-abc-123", "kind": "task", "jobClass": "task", "title": "Codex Task", "summary": "old work",
+        "status": "completed", "phase": "done", "createdAt": "2026-01-02T03:04:05.000Z",
+        "updatedAt": "2026-01-02T03:05:05.000Z", "completedAt": "2026-01-02T03:05:05.000Z", "threadId": "t-1"});
+    let mut whole = summary.clone();
+    whole["rendered"] = json!("What it said then.\n");
+    let state = json!({"version": 1, "config": {"stopReviewGate": false}, "jobs": [summary]});
+    std::fs::write(old.path().join("state.json"), state.to_string()).unwrap();
+    std::fs::write(old.path().join("jobs/task-abc-123.json"), whole.to_string()).unwrap();
+    let folder = old.path().to_str().unwrap();
+    let report = bed.run(&["setup", "--import-jobs", folder, "--json"]).exits(0).json();
+    assert_eq!(report["actionsTaken"], json!(["imported 1 jobs of codex-plugin-cc"]));
+    assert!(bed.run(&["result", "task-abc-123"]).exits(0).stdout.contains("What it said then."));
+    bed.run(&["setup", "--import-jobs", folder]).exits(0);
+    assert_eq!(bed.run(&["status", "--json"]).exits(0).json()["recent"].as_array().unwrap().len(), 1);
+}
+
+/// Where jobs cannot be kept, a run in the foreground runs and says so; one in the background cannot be.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_place_for_jobs_only_the_foreground_works() {
+    let (bed, codex) = Bed::scripted(Script::new().turn(Turn::say("Done.")));
+    let bed = bed.env("CODEX_COMPANION_STATE_DIR", "/proc/nowhere");
+    let run = bed.run(&["task", "--json", "x"]).exits(0).says(&["not recorded"]);
+    assert_eq!(run.json()["jobId"], Value::Null);
+    bed.run(&["task", "--background", "x"]).exits(1).says(&["CODEX_COMPANION_STATE_DIR"]);
+    assert_eq!(codex.starts().len(), 1);
 }

@@ -11,7 +11,7 @@ mod transfer;
 mod view;
 pub mod worker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use codex_job_store::{Error, ErrorKind, Filter, Job, Status, Store, StoreOptions};
 
@@ -84,6 +84,17 @@ impl Jobs {
             app.note(&notice.message);
         }
     }
+}
+
+/// Takes over the jobs of the reference, the Node plugin `codex-plugin-cc`; says how many.
+pub(super) fn import(app: &App, folder: &Path) -> Result<String, Failure> {
+    let jobs = Jobs::open(app)?;
+    let report = jobs.store.import_reference(&app.cwd.join(folder)).map_err(|error| failure(&error))?;
+    jobs.tell_notices(app);
+    for (what, why) in &report.skipped {
+        app.note(&format!("not imported: {what} ({why})"));
+    }
+    Ok(format!("imported {} jobs of codex-plugin-cc", report.imported.len()))
 }
 
 /// An error of the store, as the user is told.

@@ -96,7 +96,9 @@ impl Recorder {
     /// Writes down how the run ended. A store that fails now is told on stderr: the answer is there all the same.
     pub(in crate::commands) fn finish(&mut self, executed: &Result<Executed, Failure>) {
         let Some(job) = &self.job else { return };
-        let outcome = outcome(executed);
+        // Whoever cancelled it may have ended us by a signal; that is not why it ended.
+        let asked = executed.is_err() && job.lease.cancel_requested();
+        let outcome = if asked { cancelled() } else { outcome(executed) };
         if let Some(log) = &job.log {
             let (title, body) = match executed {
                 Ok(done) => ("Final output", done.report.render(Format::Text)),
@@ -144,6 +146,12 @@ pub(super) fn new_job(request: &Request, summary: &str, session: Option<String>)
     new.with_request(request).map_err(|error| failure(&error))
 }
 
+fn cancelled() -> Outcome {
+    let mut outcome = Outcome::cancelled();
+    outcome.exit_code = Some(Exit::Interrupted.code().into());
+    outcome
+}
+
 fn outcome(executed: &Result<Executed, Failure>) -> Outcome {
     match executed {
         Ok(done) => {
@@ -164,7 +172,7 @@ fn outcome(executed: &Result<Executed, Failure>) -> Outcome {
         }
         Err(failure) => {
             let mut outcome = match failure.kind() {
-                Kind::Interrupted => Outcome::cancelled(),
+                Kind::Interrupted => cancelled(),
                 _ => Outcome::failed(words(failure)),
             };
             outcome.exit_code = Some(failure.exit().code().into());

@@ -96,13 +96,8 @@ fn words(job: &Job) -> String {
     }
 }
 
-/// The command that continues a job's thread, when there is one that will work.
+/// The command that continues a job's thread, when it will work: a running job holds its thread.
 pub(super) fn resume_command(job: &Job) -> Option<String> {
-    let thread = job.thread_id.as_deref().filter(|_| job.job_class == "task")?;
-    // A thread that a running job holds cannot be opened by another process.
-    Some(if job.is_active() {
-        format!("codex-companion resume {}", job.id)
-    } else {
-        format!("codex resume {}", one_line(thread, 80))
-    })
+    let thread = job.thread_id.as_deref().filter(|_| job.job_class == "task" && !job.is_active())?;
+    Some(format!("codex resume {}", one_line(thread, 80)))
 }
