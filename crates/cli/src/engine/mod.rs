@@ -319,7 +319,10 @@ async fn last_task(client: &Client, cwd: &str) -> Result<ThreadId, Failure> {
     params.limit = Some(50);
     // No filter of sources: threads of the app-server are listed as `vscode` (0.169.0). Of ours, only tasks are kept.
     let list = client.request(&params).await.map_err(|error| from_client(&error))?;
-    let newest = list.data.into_iter().find(|thread| thread.originator == CLIENT_NAME && !thread.ephemeral);
+    let newest = list
+        .data
+        .into_iter()
+        .find(|thread| thread.originator.as_deref() == Some(CLIENT_NAME) && !thread.ephemeral);
     newest.map(|thread| thread.id).ok_or_else(|| {
         Failure::new(Kind::Usage, "there is no task of this folder to continue")
             .with_hint("run `codex-companion task` without --resume-last, or name a thread with --thread")

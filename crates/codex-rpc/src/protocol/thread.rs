@@ -367,7 +367,7 @@ pub struct Thread {
     pub cli_version: String,
     /// The name of the client that started it, as it gave it in `initialize`.
     #[serde(default)]
-    pub originator: String,
+    pub originator: Option<String>,
     /// Where it came from: `cli`, `vscode` (everything that the app-server made), `exec`, …; JSON text for sub-agents.
     #[serde(default)]
     pub source: Option<ThreadSource>,
