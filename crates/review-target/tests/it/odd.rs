@@ -585,6 +585,8 @@ fn fifos_sockets_and_devices_are_never_opened() {
     };
     fifo("fifo");
     fifo(".gitignore"); // It would block for ever.
+    // Only root can make a device, and not everywhere.
+    drop(std::process::Command::new("mknod").arg(fixture.path("device")).args(["c", "1", "3"]).output());
     let _socket = std::os::unix::net::UnixListener::bind(fixture.path("socket")).unwrap();
     fixture.write("beside", "1\n");
     let options = ResolveOptions::new().config(ConfigScope::Repository);
