@@ -22,7 +22,7 @@ const SETTLED_SECONDS: i64 = 2;
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "camelCase", into = "Stored1", try_from = "Stored1")
+    serde(rename_all = "camelCase", into = "Kept", try_from = "Kept")
 )]
 pub struct Fingerprint {
     hash: String,
@@ -242,7 +242,7 @@ impl Hash {
 /// The form in which a fingerprint is kept: version 1.
 #[cfg(feature = "serde")]
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Stored1 {
+struct Kept {
     version: u32,
     hash: String,
     taken: i64,
@@ -250,17 +250,17 @@ struct Stored1 {
 }
 
 #[cfg(feature = "serde")]
-impl From<Fingerprint> for Stored1 {
+impl From<Fingerprint> for Kept {
     fn from(from: Fingerprint) -> Self {
         Self { version: 1, hash: from.hash, taken: from.taken, files: from.files }
     }
 }
 
 #[cfg(feature = "serde")]
-impl TryFrom<Stored1> for Fingerprint {
+impl TryFrom<Kept> for Fingerprint {
     type Error = String;
 
-    fn try_from(from: Stored1) -> Result<Self, Self::Error> {
+    fn try_from(from: Kept) -> Result<Self, Self::Error> {
         if from.version != 1 {
             return Err(format!(
                 "a fingerprint of version {}, which this program does not know",

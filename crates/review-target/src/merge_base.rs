@@ -11,7 +11,9 @@ pub(crate) fn merge_base(
     base: CommitId,
     head: CommitId,
 ) -> Result<Option<CommitId>, gix::Error> {
-    if is_straight_above(repo, base.0, head.0) {
+    // With a commit graph the general search reads no commits at all.
+    let has_graph = repo.commit_graph_if_enabled().is_ok_and(|graph| graph.is_some());
+    if !has_graph && is_straight_above(repo, base.0, head.0) {
         return Ok(Some(base));
     }
     Ok(repo.merge_base(base.0, head.0)?.map(|id| CommitId(id.detach())))

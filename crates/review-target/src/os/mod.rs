@@ -67,12 +67,23 @@ impl Folder {
     /// The content of a regular file of at most `limit` bytes. `path` is relative, with slashes; a link anywhere
     /// in it ends the search.
     pub(crate) fn read_file(&self, path: &[u8], limit: u64) -> Result<(Vec<u8>, Stat), ReadError> {
+        self.read_file_while(path, limit, || ())
+    }
+
+    /// `meanwhile` happens between opening the file and looking whether it changed.
+    fn read_file_while(
+        &self,
+        path: &[u8],
+        limit: u64,
+        mut meanwhile: impl FnMut(),
+    ) -> Result<(Vec<u8>, Stat), ReadError> {
         for _ in 0..2 {
             let (mut file, before) = self.open_regular(path)?;
             if before.size > limit {
                 return Err(ReadError::TooLarge);
             }
             let content = read_exactly(&mut file, before.size).map_err(ReadError::Io)?;
+            meanwhile();
             let after = Self::stat_open(&file).map_err(ReadError::Io)?;
             if content.len() as u64 == before.size && after.same_file_state(&before) {
                 return Ok((content, before));
@@ -122,7 +133,25 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use super::{Kind, portable, unix};
+    use super::{Kind, ReadError, portable, unix};
+
+    #[test]
+    fn a_file_that_is_written_to_is_read_again_and_then_given_up() {
+        let temp = tempfile::TempDir::new().unwrap();
+        let folder = unix::Folder::open(temp.path()).unwrap();
+        let path = temp.path().join("log");
+        fs::write(&path, "1\n").unwrap();
+        let append = || fs::write(&path, fs::read_to_string(&path).unwrap() + "2\n").unwrap();
+        let always = folder.read_file_while(b"log", 100, append);
+        assert!(matches!(always, Err(ReadError::Changed)), "{always:?}");
+        let mut once = Some(append);
+        let (content, stat) = folder
+            .read_file_while(b"log", 100, || once.take().into_iter().for_each(|append| append()))
+            .unwrap();
+        assert_eq!((content.as_slice(), stat.size), (&b"1\n2\n2\n2\n"[..], 8));
+        assert!(matches!(folder.read_file(b"log", 7), Err(ReadError::TooLarge)));
+        assert!(matches!(folder.read_file(b"gone", 7), Err(ReadError::Vanished)));
+    }
 
     /// Both ways to look at folders say the same.
     #[test]

@@ -15,6 +15,7 @@ use crate::os::{Folder, Stat};
 use crate::settings::Settings;
 use crate::{Cancel, ConfigScope, Error, Target, TargetKind};
 
+mod compare;
 mod ignore;
 mod index;
 mod staged;

@@ -161,17 +161,17 @@ fn untracked_files_have_their_limits() {
 #[test]
 fn d19_many_untracked_files_fit() {
     let fixture = Fixture::committed();
-    for at in 0..2000 {
+    for at in 0..10_000 {
         fixture.write(format!("many/file-{at:04}.txt"), format!("{at}\n").repeat(400));
     }
     let context = default_context(&fixture);
     assert!(context.text.chars().count() <= 900_000);
     let [included, summarised, omitted] = context.manifest.counts();
-    assert_eq!((included + omitted, summarised), (2000, 0));
+    assert_eq!((included + omitted, summarised), (10_000, 0));
     assert!((100..200).contains(&included), "{included}");
-    assert_eq!(context.file_count, 2000);
+    assert_eq!(context.file_count, 10_000);
     assert!(context.at_least, "500 files are counted");
-    assert_eq!(reason(&context, "many/file-1999.txt").1, "the 256 KiB for untracked files are used up");
+    assert_eq!(reason(&context, "many/file-9999.txt").1, "the 256 KiB for untracked files are used up");
     assert!(context.text.contains("the 256 KiB for untracked files are used up"));
 }
 

@@ -3,6 +3,8 @@
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "a test binary: no API, and a panic is a failure")]
 
 mod collect;
+#[cfg(unix)]
+mod content;
 mod fingerprint;
 mod fixture;
 mod measure;

@@ -169,6 +169,38 @@ fn d04_no_merge_base_is_an_error_at_once() {
 }
 
 #[test]
+fn merge_bases_are_those_of_git() {
+    // Two branches that were merged into one another, and a straight line on top.
+    let fixture = two_branches();
+    fixture.git(&["switch", "--quiet", "main"]);
+    fixture.write("m1", "1\n");
+    fixture.commit("m1");
+    fixture.git(&["tag", "m1"]);
+    fixture.git(&["merge", "--quiet", "--no-edit", "topic"]);
+    fixture.git(&["switch", "--quiet", "topic"]);
+    fixture.git(&["merge", "--quiet", "--no-edit", "m1"]);
+    fixture.write("t2", "1\n");
+    fixture.commit("t2");
+    let straight: Vec<String> = (0..3)
+        .map(|at| {
+            fixture.write(format!("line-{at}"), "1\n");
+            fixture.commit("line")
+        })
+        .collect();
+    for graph in [false, true] {
+        if graph {
+            fixture.git(&["commit-graph", "write", "--reachable"]);
+        }
+        for name in ["main", "m1", "v1", straight[0].as_str()] {
+            let target = base(&fixture, name);
+            let TargetKind::Branch { merge_base, .. } = target.kind() else { panic!() };
+            let all = fixture.git(&["merge-base", "--all", name, "HEAD"]);
+            assert!(all.lines().any(|id| id == merge_base.to_string()), "{name}, graph: {graph}");
+        }
+    }
+}
+
+#[test]
 fn nothing_to_review() {
     let fixture = Fixture::committed();
     let (message, _) = refused(&fixture, ResolveOptions::new(), ErrorKind::NothingToReview);

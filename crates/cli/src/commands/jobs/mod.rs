@@ -111,7 +111,7 @@ pub(super) fn failure(error: &Error) -> Failure {
         ErrorKind::NewerFormat => {
             (Kind::Io, Some("a newer codex-companion wrote it: use that one".to_owned()))
         }
-        ErrorKind::NotWritable | ErrorKind::StorageFull => {
+        ErrorKind::NotWritable | ErrorKind::StorageFull | ErrorKind::Removed | ErrorKind::Io => {
             (Kind::Io, Some("CODEX_COMPANION_STATE_DIR names another folder for jobs".to_owned()))
         }
         ErrorKind::Busy => (Kind::Io, Some("another process holds the store; try again".to_owned())),
