@@ -1,0 +1,5 @@
+//! Tests of the broker, in one binary.
+
+mod model;
+mod router;
+mod table;
