@@ -445,7 +445,9 @@ proptest! {
     ) {
         let mut table = Table::new(limits(BOUND));
         let mut world = World::default();
-        for step in steps {
+        // From a state in which something goes on already.
+        let prelude = [0, 0, 10, 10, 10, 10, 1, 2, 10, 10, 3].into_iter().enumerate().map(|(at, what)| (what, at + 1, at + 2));
+        for step in prelude.chain(steps) {
             world.step(&mut table, step);
         }
         world.finish(&mut table);
