@@ -40,6 +40,7 @@ use crate::conventions::{Call, Codex, Conventions};
 use crate::splice::Spliced;
 use admission::Queued;
 use early::Early;
+pub(crate) use refusal::{answer, error};
 use threads::Threads;
 
 /// A client's connection, as the caller numbers them. A number is never used again.
@@ -363,10 +364,15 @@ impl<C: Conventions> Router<C> {
         self.waiting_bytes
     }
 
+    /// How many clients have shaken hands.
+    pub(crate) fn status_clients(&self) -> usize {
+        self.clients.values().filter(|client| client.ready).count()
+    }
+
     /// Its state in numbers.
     pub fn status(&self) -> RouterStatus {
         RouterStatus {
-            clients: self.clients.values().filter(|client| client.ready).count(),
+            clients: self.status_clients(),
             active_turns: self.threads.active(),
             limit: self.limits.max_active_turns,
             queued: self.queue.len(),
@@ -375,6 +381,19 @@ impl<C: Conventions> Router<C> {
             early: self.early.len(),
             counters: self.counters.clone(),
         }
+    }
+
+    /// The server's answer to the handshake, as JSON, while it is up.
+    pub fn handshake(&self) -> Option<&[u8]> {
+        match &self.server {
+            Server::Up(result) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// Whether a client other than this one owns a thread.
+    pub fn others_own_threads(&self, client: Option<ClientId>) -> bool {
+        self.threads.iter().any(|(_, thread)| thread.owner.is_some() && thread.owner != client)
     }
 
     /// Whether this client has shaken hands. False for one that is gone.
