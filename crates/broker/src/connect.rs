@@ -188,11 +188,14 @@ pub async fn stop(endpoint: &Endpoint, force: bool, within: Duration) -> Result<
     let due = Instant::now() + within;
     let (mut wire, _) = find(endpoint, within).await?;
     wire.ask("broker/shutdown", &json!({ "force": force }), due).await?;
-    // The end of the connection is the end of the broker, but for the lock.
     let mut rest = Vec::new();
-    match timeout_at(due, wire.reader.read_to_end(&mut rest)).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(absent(endpoint, ConnectErrorKind::NotAnswering)),
+    if timeout_at(due, wire.reader.read_to_end(&mut rest)).await.is_err() {
+        return Err(absent(endpoint, ConnectErrorKind::NotAnswering));
+    }
+    // It has hung up; its lock is the last that it lets go of.
+    match endpoint.folder() {
+        Some(folder) => wait_for_lock(folder, due).await,
+        None => Ok(()),
     }
 }
 

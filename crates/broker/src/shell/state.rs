@@ -90,6 +90,8 @@ pub(super) struct Release {
 }
 
 pub(super) struct State<C: Conventions> {
+    /// The router's, for what the shell answers in its stead.
+    conventions: C,
     pub(super) router: Router<C>,
     pub(super) ports: HashMap<ClientId, Port>,
     pub(super) server: Option<Server>,
@@ -125,6 +127,7 @@ impl<C: Conventions + Clone> State<C> {
     pub(super) fn new(options: &ServeOptions<C>) -> Self {
         let now = Instant::now();
         Self {
+            conventions: options.conventions.clone(),
             router: Router::new(options.conventions.clone(), options.limits.clone()),
             ports: HashMap::new(),
             server: None,
@@ -162,6 +165,7 @@ impl<C: Conventions + Clone> State<C> {
     /// Routes an event: what is to be sent is queued, what is to be done is noted.
     pub(super) fn route(&mut self, event: Event<'_>) {
         let Self {
+            conventions,
             router,
             ports,
             server,
@@ -174,7 +178,6 @@ impl<C: Conventions + Clone> State<C> {
             armed,
             ..
         } = self;
-        let conventions = router.conventions().clone();
         router.handle(event, &mut |action| match action {
             Action::ToClient { client, frame } => {
                 if let Some(port) = ports.get_mut(&client) {

@@ -12,7 +12,7 @@ use codex_testkit::program::ScriptedCodex;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Outside, ask, signal, thread, until};
+use crate::support::{Outside, ask, look_again, signal, thread, until};
 
 fn outside(codex: &ScriptedCodex) -> Outside {
     Outside::new(codex.program()).env(codex.env().0, codex.env().1)
@@ -58,7 +58,13 @@ async fn d27_a_stopped_broker_is_replaced() {
     let turn = first.start_turn(TurnStartParams::text(held, "stall"), TurnLimits::default()).await.unwrap();
     let old = outside.status().await.pid;
     signal(old, Signal::STOP);
-    let seen = status(&outside.endpoint, LIMIT).await.unwrap_err();
+    // A signal takes a moment to arrive.
+    let seen = loop {
+        match status(&outside.endpoint, LIMIT).await {
+            Ok(_) => look_again().await,
+            Err(error) => break error,
+        }
+    };
     assert_eq!(seen.kind(), ConnectErrorKind::Stopped);
     let refused = connect_or_start(&outside.endpoint, &ConnectOptions::new()).await.unwrap_err();
     assert_eq!(refused.kind(), ConnectErrorKind::Stopped);
