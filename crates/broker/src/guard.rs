@@ -1,0 +1,89 @@
+//! A connection to a broker that fails when the broker is stopped or does not answer any more.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use codex_rpc::transport::BoxReader;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Instant;
+
+use crate::connect::answers;
+use crate::endpoint::Endpoint;
+use crate::process;
+
+/// How often the broker's process is looked at. Stopped at two looks in a row, it is taken for stopped.
+const LOOK: Duration = Duration::from_millis(400);
+/// How often the broker is asked whether it answers.
+const ASK: Duration = Duration::from_secs(5);
+
+#[derive(Default)]
+struct Trip {
+    reason: Option<String>,
+    waker: Option<Waker>,
+}
+
+/// The reading half of a watched connection.
+struct Guarded {
+    inner: BoxReader,
+    trip: Arc<Mutex<Trip>>,
+}
+
+/// Watches the broker for as long as the reader that is given out lives.
+pub(crate) fn watch(endpoint: Endpoint, inner: BoxReader, pid: Option<u32>, within: Duration) -> BoxReader {
+    let trip = Arc::new(Mutex::new(Trip::default()));
+    tokio::spawn(keep_watch(Arc::downgrade(&trip), endpoint, pid, within));
+    Box::new(Guarded { inner, trip })
+}
+
+async fn keep_watch(trip: Weak<Mutex<Trip>>, endpoint: Endpoint, pid: Option<u32>, within: Duration) {
+    let (mut asked, mut stopped) = (Instant::now(), 0);
+    let reason = loop {
+        tokio::time::sleep(LOOK).await;
+        if trip.strong_count() == 0 {
+            return;
+        }
+        stopped = if pid.is_some_and(process::is_one_stopped) { stopped + 1 } else { 0 };
+        if stopped == 2 {
+            break "the broker's process was stopped".to_owned();
+        }
+        if asked.elapsed() >= ASK {
+            if let Err(error) = answers(&endpoint, within).await {
+                break error.to_string();
+            }
+            asked = Instant::now();
+        }
+    };
+    if let Some(trip) = trip.upgrade() {
+        let waker = {
+            let mut trip = trip.lock().unwrap_or_else(PoisonError::into_inner);
+            trip.reason = Some(reason);
+            trip.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(cx, buffer) {
+            return Poll::Ready(read);
+        }
+        let mut trip = self.trip.lock().unwrap_or_else(PoisonError::into_inner);
+        match &trip.reason {
+            Some(reason) => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, reason.clone()))),
+            None => {
+                trip.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The broker's log: lines with a time, in a file that is turned over when it is full.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Writes lines `SECONDS.MILLIS text` (since 1970). A full file becomes `NAME.1`, in the place of the one before.
+///
+/// A line that cannot be written is lost: the broker's work does not depend on its log.
+#[derive(Debug)]
+pub(crate) struct Log {
+    path: PathBuf,
+    limit: u64,
+    file: Mutex<Option<(File, u64)>>,
+}
+
+impl Log {
+    pub(crate) fn open(path: &Path, limit: u64) -> Self {
+        Self { path: path.to_owned(), limit, file: Mutex::new(append(path)) }
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // What others say in it may hold line breaks.
+        let line =
+            format!("{}.{:03} {}\n", now.as_secs(), now.subsec_millis(), text.replace(['\n', '\r'], " | "));
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.as_ref().is_some_and(|(_, length)| *length + line.len() as u64 > self.limit) {
+            *file = None;
+            let mut old = self.path.clone().into_os_string();
+            old.push(".1");
+            drop(std::fs::rename(&self.path, old));
+            *file = append(&self.path);
+        }
+        if let Some((file, length)) = file.as_mut()
+            && file.write_all(line.as_bytes()).is_ok()
+        {
+            *length += line.len() as u64;
+        }
+    }
+}
+
+fn append(path: &Path) -> Option<(File, u64)> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    Some((file, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_log_is_turned_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = Log::open(&path, 100);
+        for number in 0..20 {
+            log.say(&format!("line\n{number:03}"));
+        }
+        let (new, old) = (
+            std::fs::read_to_string(&path).unwrap(),
+            std::fs::read_to_string(path.with_extension("1")).unwrap(),
+        );
+        assert!(new.ends_with("line | 019\n") && new.len() <= 100 && old.len() <= 100, "{new}{old}");
+    }
+}

@@ -1,0 +1,101 @@
+//! What the operating system says about processes.
+
+use std::time::Duration;
+
+/// A process or any of its group is stopped (SIGSTOP, a debugger): it will not answer before somebody wakes it.
+///
+/// `false` where the system does not tell, which is everywhere but on Linux: there a deadline has to do.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    imp::group(pid).iter().any(|process| matches!(process.state, 'T' | 't'))
+}
+
+/// As [`is_stopped`], of this process alone.
+pub(crate) fn is_one_stopped(pid: u32) -> bool {
+    imp::state(pid).is_some_and(|state| matches!(state, 'T' | 't'))
+}
+
+/// The resident memory of a process and its group, in bytes. `None` where the system does not tell.
+pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
+    let group = imp::group(pid);
+    (!group.is_empty()).then(|| group.iter().map(|process| process.resident).sum())
+}
+
+/// The resident memory of this process alone.
+pub(crate) fn own_resident_bytes() -> Option<u64> {
+    imp::resident("self")
+}
+
+/// Ends a process at once, its group with it if it leads one.
+#[cfg(unix)]
+pub(crate) fn kill(pid: u32) {
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // Brokers lead a session, so their group is theirs alone; one that a person started may not.
+        if kill_process_group(pid, Signal::KILL).is_err() {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// How often a process that cannot be waited for is looked at.
+pub(crate) const LOOK: Duration = Duration::from_millis(10);
+
+#[cfg(target_os = "linux")]
+mod imp {
+    pub(super) struct Process {
+        pub(super) state: char,
+        pub(super) resident: u64,
+    }
+
+    /// The processes of the group that `leader` leads; the leader alone if it leads none.
+    pub(super) fn group(leader: u32) -> Vec<Process> {
+        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let numbers = names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        let processes = numbers.filter_map(|name| {
+            let (state, group) = look(&name)?;
+            let ours = group == leader || name.parse() == Ok(leader);
+            ours.then(|| Process { state, resident: resident(&name).unwrap_or(0) })
+        });
+        processes.collect()
+    }
+
+    /// The state of a process, and its group.
+    fn look(name: &str) -> Option<(char, u32)> {
+        let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
+        // The name of the program, in parentheses, may hold anything.
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        Some((state, fields.nth(1)?.parse().ok()?))
+    }
+
+    pub(super) fn state(pid: u32) -> Option<char> {
+        look(&pid.to_string()).map(|(state, _)| state)
+    }
+
+    pub(super) fn resident(name: &str) -> Option<u64> {
+        const PAGE: u64 = 4096;
+        let text = std::fs::read_to_string(format!("/proc/{name}/statm")).ok()?;
+        text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * PAGE)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    pub(super) struct Process {
+        pub(super) state: char,
+        pub(super) resident: u64,
+    }
+
+    pub(super) fn group(_leader: u32) -> Vec<Process> {
+        Vec::new()
+    }
+
+    pub(super) fn state(_pid: u32) -> Option<char> {
+        None
+    }
+
+    pub(super) fn resident(_name: &str) -> Option<u64> {
+        None
+    }
+}

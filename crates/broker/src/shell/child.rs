@@ -1,0 +1,268 @@
+//! The server: its start, its task, its end.
+
+use std::future::Future as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use codex_rpc::frame::{Frame, FrameCodec, Noise};
+use codex_rpc::message::RpcError;
+use codex_rpc::transport::{BoxReader, ChildHandle, Connection, Grace};
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
+use tokio_util::codec::Decoder;
+
+use super::Hub;
+use super::state::{Port, Server, State};
+use crate::conventions::Conventions;
+use crate::fingerprint::Fingerprint;
+use crate::router::Event;
+
+/// How much is read from the server at once, in bytes.
+const READ: usize = 64 * 1024;
+/// How long the end of a process is waited for after the end of its output, and the other way round.
+const EXIT_WAIT: Duration = Duration::from_millis(300);
+/// How long clients are given to read what they are told last.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The end of a server that does not answer: nothing is to be waited for.
+const AT_ONCE: Grace = Grace { stdin: Duration::ZERO, term: Duration::from_millis(50) };
+
+impl<C: Conventions + Clone> Hub<C> {
+    /// Starts a server, once the one before is gone: it may hold locks that the new one needs.
+    pub(super) fn start_server(self: &Arc<Self>, state: &mut State<C>) {
+        let (hub, previous, epoch) = (Arc::clone(self), state.previous.take(), state.epoch);
+        tokio::spawn(async move {
+            if let Some(previous) = previous {
+                previous.shutdown(hub.options.grace).await;
+            }
+            run(&hub, epoch).await;
+        });
+    }
+
+    /// Parts from the server and sees to its end. What is in flight must have been failed, or nothing be in flight.
+    pub(super) fn take_server_away(&self, state: &mut State<C>) {
+        state.epoch += 1;
+        state.stale_since = None;
+        let Some(server) = state.server.take() else { return };
+        // Its task finds that it is another's by now, and lets go of its output.
+        server.port.waker.wake_by_ref();
+        if let Some(child) = server.child {
+            state.previous = Some(child.clone());
+            let grace = self.options.grace;
+            tokio::spawn(async move { child.shutdown(grace).await });
+        }
+    }
+
+    /// Takes the server away while nobody needs it. True if there was one.
+    pub(super) fn retire(&self, state: &mut State<C>, why: &str) -> bool {
+        if state.server.is_none() || !state.router.is_quiet() {
+            return false;
+        }
+        self.log.say(&format!("the server is ended: {why}"));
+        self.take_server_away(state);
+        state.route(Event::ServerRetired);
+        true
+    }
+
+    /// Ends a server that is not able to go on, and fails what is in flight.
+    pub(super) fn give_up_server(self: &Arc<Self>, state: &mut State<C>, why: &str) {
+        self.log.say(&format!("the server is given up: {why}"));
+        if let Some(child) = state.server.as_ref().and_then(|server| server.child.clone()) {
+            state.previous = Some(child.clone());
+            tokio::spawn(async move { child.shutdown(AT_ONCE).await });
+        }
+        if let Some(server) = &state.server {
+            server.port.waker.wake_by_ref();
+        }
+        let data = json!({ "reason": "server_stopped" });
+        state.lose_server(&RpcError::new(RpcError::INTERNAL_ERROR, why).with_data(data));
+        self.follow_up(state);
+    }
+
+    /// Restarts the server if the files that it read have changed and nobody is in the middle of something.
+    pub(super) fn refresh_server(&self, state: &mut State<C>) {
+        let Some(server) = &state.server else { return };
+        if server.files == Fingerprint::of(&self.options.watched) {
+            return;
+        }
+        let since = *state.stale_since.get_or_insert_with(Instant::now);
+        // A client between two turns would lose its thread; it is not waited for without end.
+        let patient = state.router.others_own_threads(None) && since.elapsed() < self.options.stale_patience;
+        if !patient {
+            self.retire(state, "its login, configuration or program has changed");
+        }
+    }
+}
+
+async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>, epoch: u64) {
+    let files = Fingerprint::of(&hub.options.watched);
+    let connection = match (hub.options.launch.0)() {
+        Ok(connection) => connection,
+        Err(error) => {
+            let message = format!("the server could not be started: {error}");
+            hub.log.say(&message);
+            let data = json!({ "reason": "server_not_started" });
+            let error = RpcError::new(RpcError::INTERNAL_ERROR, message).with_data(data);
+            let mut state = hub.lock();
+            state.lose_server(&error);
+            return hub.follow_up(&mut state);
+        }
+    };
+    let Some((reader, child)) = install(hub, epoch, connection, files) else { return };
+    let (mut reader, mut buffer) = (reader, BytesMut::with_capacity(READ));
+    let mut codec = FrameCodec::with_max_frame(hub.options.max_frame);
+    let serve = std::future::poll_fn(|cx| poll(hub, epoch, &mut reader, &mut buffer, &mut codec, cx));
+    let exited = async {
+        match &child {
+            Some(child) => {
+                child.wait().await;
+                // What it said before its end is still in the pipe.
+                tokio::time::sleep(EXIT_WAIT).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = serve => {}
+        () = exited => {}
+    }
+    if hub.lock().epoch != epoch {
+        return;
+    }
+    let error = explain(child.as_ref()).await;
+    let mut state = hub.lock();
+    if state.epoch == epoch {
+        hub.log.say(&error.message);
+        state.lose_server(&error);
+        hub.follow_up(&mut state);
+        state.note_presence();
+        drop(state);
+        hub.attention.notify_one();
+    }
+}
+
+fn install<C: Conventions + Clone>(
+    hub: &Arc<Hub<C>>,
+    epoch: u64,
+    connection: Connection,
+    files: Fingerprint,
+) -> Option<(BoxReader, Option<ChildHandle>)> {
+    let (reader, writer, child) = connection.into_parts();
+    let mut state = hub.lock();
+    if state.epoch != epoch {
+        // The broker ends.
+        return None;
+    }
+    let pid = child.as_ref().map(ChildHandle::id);
+    hub.log.say(&format!("a server was started, process {pid:?}"));
+    let (now, port) = (Instant::now(), Port::new(writer));
+    state.server = Some(Server { port, child: child.clone(), files, heard: now, pinged: None });
+    state.stale_since = None;
+    state.server_starts += 1;
+    state.route(Event::ServerUp);
+    hub.follow_up(&mut state);
+    Some((reader, child))
+}
+
+/// Writes what waits for the server, then reads and routes. Ready when it has ended or is another by now.
+fn poll<C: Conventions + Clone>(
+    hub: &Arc<Hub<C>>,
+    epoch: u64,
+    reader: &mut BoxReader,
+    buffer: &mut BytesMut,
+    codec: &mut FrameCodec,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    {
+        let mut state = hub.lock();
+        let current = state.epoch == epoch;
+        let Some(server) = state.server.as_mut().filter(|_| current) else { return Poll::Ready(()) };
+        server.port.waker.clone_from(cx.waker());
+        if server.port.out.len() > 0 {
+            server.port.flush();
+            // Clients may be waiting for this.
+            hub.follow_up(&mut state);
+        }
+    }
+    loop {
+        buffer.reserve(READ / 4);
+        match pin!(reader.read_buf(buffer)).poll(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(count)) if count > 0 => {}
+            // What was said without a newline at the very end is no message.
+            Poll::Ready(_) => return Poll::Ready(()),
+        }
+        let mut state = hub.lock();
+        let current = state.epoch == epoch;
+        let Some(server) = state.server.as_mut().filter(|_| current) else { return Poll::Ready(()) };
+        server.heard = Instant::now();
+        server.pinged = None;
+        while let Ok(Some(frame)) = codec.decode(buffer) {
+            match frame {
+                Frame::Message(frame) => state.route(Event::FromServer(&frame)),
+                Frame::Noise(noise) => say_noise(hub, &noise),
+            }
+        }
+        hub.follow_up(&mut state);
+        if !state.releases.is_empty() || state.end.is_some() || state.stale_since.is_some() {
+            hub.attention.notify_one();
+        }
+    }
+}
+
+fn say_noise<C: Conventions + Clone>(hub: &Hub<C>, noise: &Noise) {
+    let excerpt = String::from_utf8_lossy(&noise.excerpt()[..noise.excerpt().len().min(200)]).into_owned();
+    hub.log.say(&format!("noise from the server, {} bytes: {}", noise.length(), excerpt.escape_debug()));
+}
+
+/// Why the server is gone, with its exit and what it said on stderr.
+async fn explain(child: Option<&ChildHandle>) -> RpcError {
+    let Some(child) = child else {
+        let data = json!({ "reason": "server_exited" });
+        return RpcError::new(RpcError::INTERNAL_ERROR, "the server closed the connection").with_data(data);
+    };
+    // One that closed its output and lives on is of no use to anybody.
+    let exit = match tokio::time::timeout(EXIT_WAIT, child.wait()).await {
+        Ok(exit) => exit,
+        Err(_) => child.shutdown(AT_ONCE).await,
+    };
+    let tail = exit.stderr_tail.trim_end();
+    let last = tail.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
+    let message = format!("the server process ended ({exit}){last}");
+    let data = json!({ "reason": "server_exited", "exit": exit.to_string(), "stderrTail": tail });
+    RpcError::new(RpcError::INTERNAL_ERROR, message).with_data(data)
+}
+
+pub(super) async fn finish<C: Conventions + Clone>(hub: &Arc<Hub<C>>) {
+    let previous = {
+        let mut state = hub.lock();
+        let quiet = state.router.is_quiet();
+        hub.take_server_away(&mut state);
+        if quiet {
+            state.route(Event::ServerRetired);
+        } else {
+            let data = json!({ "reason": "broker_stopped" });
+            let error = RpcError::new(RpcError::INTERNAL_ERROR, "the broker was stopped").with_data(data);
+            state.route(Event::ServerDown(&error));
+        }
+        state.start_server = false;
+        hub.follow_up(&mut state);
+        state.previous.take()
+    };
+    if let Some(previous) = previous {
+        previous.shutdown(hub.options.grace).await;
+    }
+    let told = async {
+        while hub.lock().ports.values().any(|port| port.out.len() > 0 && !port.failed) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    drop(tokio::time::timeout(LAST_WORDS, told).await);
+    let mut state = hub.lock();
+    for (_, port) in state.ports.drain() {
+        port.waker.wake();
+    }
+}

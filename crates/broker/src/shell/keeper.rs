@@ -1,0 +1,105 @@
+//! The task that watches the clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Hub;
+use super::state::{End, State};
+use crate::conventions::Conventions;
+use crate::process;
+use crate::router::{ClientId, Event};
+
+/// How often it looks while there is a server or a client.
+const LOOK: Duration = Duration::from_millis(250);
+
+pub(super) async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>) {
+    loop {
+        let next = {
+            let mut state = hub.lock();
+            if look(hub, &mut state) {
+                return;
+            }
+            next_look(hub, &state)
+        };
+        tokio::select! {
+            () = tokio::time::sleep_until(next) => {}
+            () = hub.attention.notified() => {}
+        }
+    }
+}
+
+/// Does what is due. True when the broker is to end.
+fn look<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) -> bool {
+    let now = Instant::now();
+    while let Some(entry) = state.timers.first_entry().filter(|entry| entry.key().0 <= now) {
+        let ((_, ticket), ()) = entry.remove_entry();
+        state.route(Event::Expired(ticket));
+    }
+    let slow: Vec<ClientId> = state
+        .ports
+        .iter()
+        .filter(|(_, port)| {
+            port.blocked.is_some_and(|since| now.duration_since(since) >= hub.options.max_stall)
+        })
+        .map(|(client, _)| *client)
+        .collect();
+    for client in slow {
+        state.doom(client, format!("read nothing for {:?}", hub.options.max_stall));
+    }
+    hub.follow_up(state);
+    listen(hub, state);
+    hub.serve_releases(state);
+    hub.refresh_server(state);
+    state.note_presence();
+    if state.idle_since.is_some_and(|since| now.duration_since(since) >= hub.options.child_idle) {
+        hub.retire(state, "nobody needs it");
+    }
+    hub.follow_up(state);
+    let idle = state.alone_since.is_some_and(|since| now.duration_since(since) >= hub.options.broker_idle);
+    if idle && state.idle_since.is_some() && state.end.is_none() {
+        hub.log.say("nobody came for long");
+        hub.end(state, End::Now);
+    }
+    match state.end {
+        Some(End::Now) => true,
+        Some(End::Drained(at)) => now >= at || state.router.is_quiet(),
+        None => false,
+    }
+}
+
+/// Sees to it that a server that does not answer is told from one that is slow: the first is stopped, as the system says,
+/// or has been silent for very long after it was asked for a sign of life.
+fn listen<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) {
+    let liveness = hub.options.liveness;
+    let Some(silence) = state.silence() else { return };
+    let Some(server) = &mut state.server else { return };
+    let Some(pinged) = server.pinged else {
+        if silence >= liveness.ask_after {
+            server.pinged = Some(Instant::now());
+            state.route(Event::Ping);
+            hub.follow_up(state);
+        }
+        return;
+    };
+    let unanswered = pinged.elapsed();
+    let stopped = unanswered >= liveness.stopped_after
+        && server.child.as_ref().is_some_and(|child| process::is_stopped(child.id()));
+    if stopped {
+        hub.give_up_server(state, "the server process was stopped and does not answer");
+    } else if unanswered >= liveness.wedged_after {
+        let why = format!("the server has not answered for {:?}", liveness.wedged_after);
+        hub.give_up_server(state, &why);
+    }
+}
+
+fn next_look<C: Conventions + Clone>(hub: &Hub<C>, state: &State<C>) -> Instant {
+    let now = Instant::now();
+    let soon = if state.server.is_some() || !state.ports.is_empty() || state.end.is_some() {
+        now + LOOK
+    } else {
+        state.alone_since.unwrap_or(now) + hub.options.broker_idle
+    };
+    state.next_timer().map_or(soon, |timer| timer.min(soon)).max(now + Duration::from_millis(1))
+}

@@ -1,0 +1,125 @@
+//! The broker's own methods that need more than the router.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use codex_rpc::message::RpcError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Hub;
+use super::state::{End, PendingCall, Release, State};
+use crate::conventions::Conventions;
+use crate::process;
+use crate::router::{answer, error};
+use crate::status::{BrokerStatus, ChildStatus};
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Params {
+    force: bool,
+    deadline_ms: u64,
+}
+
+impl<C: Conventions + Clone> Hub<C> {
+    pub(super) fn answer_calls(self: &Arc<Self>, state: &mut State<C>) {
+        while let Some(call) = state.calls.pop_front() {
+            let params = serde_json::from_slice::<Params>(call.params.as_deref().unwrap_or(b"{}"));
+            let reply = match (call.method.as_str(), params) {
+                (_, Err(problem)) => Err(RpcError::new(RpcError::INVALID_PARAMS, problem.to_string())),
+                ("broker/status", _) => serde_json::to_value(self.status(state))
+                    .map_err(|problem| RpcError::new(RpcError::INTERNAL_ERROR, problem.to_string())),
+                ("broker/shutdown", Ok(params)) => self.shutdown(state, &call, params.force),
+                (_, Ok(params)) => {
+                    let due = Instant::now() + Duration::from_millis(params.deadline_ms);
+                    state.releases.push(Release { client: call.client, id: call.id, due });
+                    self.serve_releases(state);
+                    continue;
+                }
+            };
+            let frame = match reply {
+                Ok(result) => answer(&call.id, "result", result.to_string().as_bytes()),
+                Err(problem) => error(&call.id, &problem),
+            };
+            state.send(call.client, &frame);
+        }
+    }
+
+    fn shutdown(&self, state: &mut State<C>, call: &PendingCall, force: bool) -> Result<Value, RpcError> {
+        let own = usize::from(state.router.is_ready(call.client));
+        let others = state.router.status_clients() - own;
+        if others > 0 && !force {
+            let message = format!("{others} other clients are connected");
+            let data = json!({ "reason": "clients_connected", "clients": others });
+            return Err(RpcError::new(RpcError::INVALID_REQUEST, message).with_data(data));
+        }
+        self.log.say(if force { "it is told to stop at once" } else { "it is told to stop" });
+        self.end(state, if force { End::Now } else { End::Drained(Instant::now() + self.options.drain) });
+        self.attention.notify_one();
+        Ok(json!({ "stopping": true, "pid": std::process::id() }))
+    }
+
+    /// Ends the server for those who want its threads for themselves, as soon as nothing runs.
+    pub(super) fn serve_releases(self: &Arc<Self>, state: &mut State<C>) {
+        let now = Instant::now();
+        for release in std::mem::take(&mut state.releases) {
+            let taken = state.router.others_own_threads(Some(release.client));
+            if state.server.is_none() || (!taken && self.retire(state, "a client wants its threads")) {
+                let (previous, grace) = (state.previous.clone(), self.options.grace);
+                let hub = Arc::clone(self);
+                tokio::spawn(async move {
+                    if let Some(previous) = previous {
+                        previous.shutdown(grace).await;
+                    }
+                    let mut state = hub.lock();
+                    state.send(release.client, &answer(&release.id, "result", b"{\"released\":true}"));
+                    hub.follow_up(&mut state);
+                });
+            } else if now >= release.due {
+                let status = state.router.status();
+                let reason = if taken { "threads_owned" } else { "broker_busy" };
+                let data = json!({ "reason": reason, "activeTurns": status.active_turns });
+                let problem = RpcError::new(RpcError::SERVER_BUSY, "the server is in use").with_data(data);
+                state.send(release.client, &error(&release.id, &problem));
+            } else {
+                state.releases.push(release);
+            }
+        }
+    }
+
+    fn status(&self, state: &State<C>) -> BrokerStatus {
+        let router = state.router.status();
+        let child = state
+            .server
+            .as_ref()
+            .and_then(|server| server.child.as_ref())
+            .map(|child| ChildStatus { pid: child.id(), rss_bytes: process::resident_bytes(child.id()) });
+        BrokerStatus {
+            pid: std::process::id(),
+            endpoint: self.options.endpoint.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            codex_version: state.router.handshake().and_then(server_version),
+            uptime_ms: u64::try_from(state.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            clients: router.clients,
+            active_turns: router.active_turns,
+            limit: router.limit,
+            queued: router.queued,
+            in_flight: router.in_flight,
+            stopping: state.end.is_some(),
+            rss_bytes: process::own_resident_bytes(),
+            child,
+            server_starts: state.server_starts,
+            last_loss: state.last_loss.clone(),
+            departures: state.departures.iter().cloned().collect(),
+            counters: router.counters,
+        }
+    }
+}
+
+/// The version in a user agent such as `codex-broker/0.169.0 (…)`.
+fn server_version(handshake: &[u8]) -> Option<String> {
+    let handshake: Value = serde_json::from_slice(handshake).ok()?;
+    let agent = handshake["userAgent"].as_str()?;
+    agent.split_once('/')?.1.split_ascii_whitespace().next().map(str::to_owned)
+}

@@ -1,0 +1,13 @@
+//! Tests of the broker, in one binary.
+
+#[cfg(unix)]
+mod lifecycle;
+mod model;
+#[cfg(target_os = "linux")]
+mod real;
+mod router;
+#[cfg(unix)]
+mod shell;
+#[cfg(unix)]
+mod support;
+mod table;

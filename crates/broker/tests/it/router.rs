@@ -1,0 +1,515 @@
+//! The router's rules, one by one.
+
+use std::path::Path;
+
+use codex_broker::router::{ClientId, Event};
+use codex_rpc::message::RpcError;
+use serde_json::{Value, json};
+
+use crate::table::{Done, Table, limits, note};
+
+#[test]
+fn ids_of_clients_do_not_meet() {
+    let mut table = Table::new(limits(8));
+    table.join(1);
+    table.join(2);
+    for (client, id) in [(1, json!(1)), (2, json!(1)), (2, json!("1"))] {
+        table.client(client, &json!({"id": id, "method": "model/list", "params": {"id": 1}}));
+    }
+    let up: Vec<Value> = (0..3).map(|_| table.to_server()).collect();
+    assert!(up[0]["id"] != up[1]["id"] && up[1]["id"] != up[2]["id"]);
+    assert_eq!(up[0]["params"], json!({"id": 1}));
+    for (at, client, id) in [(2, 2, json!("1")), (0, 1, json!(1)), (1, 2, json!(1))] {
+        table.server(&json!({"result": {"n": at}, "id": up[at]["id"]}));
+        assert_eq!(table.to_client(client), json!({"result": {"n": at}, "id": id}));
+    }
+    // An answer comes once.
+    table.server(&json!({"result": {}, "id": up[0]["id"]}));
+    table.nothing();
+}
+
+#[test]
+fn early_notifications_come_behind_the_answer_in_order() {
+    let mut table = Table::new(limits(8));
+    table.join(1);
+    table.join(2);
+    table.client(1, &json!({"id": 5, "method": "thread/start", "params": {}}));
+    let id = table.to_server()["id"].clone();
+    table.server(&note("t", "a"));
+    table.server(&json!({"id": 0, "method": "item/tool/call", "params": {"threadId": "t"}}));
+    table.server(&note("t", "b"));
+    table.nothing();
+    table.server(&json!({"id": id, "result": {"thread": {"id": "t"}}}));
+    assert_eq!(table.to_client(1)["id"], 5);
+    assert_eq!(table.to_client(1), note("t", "a"));
+    assert_eq!(table.to_client(1)["method"], "item/tool/call");
+    assert_eq!(table.to_client(1), note("t", "b"));
+    table.nothing();
+}
+
+#[test]
+fn what_nobody_can_claim_is_dropped_and_its_requests_declined() {
+    let mut table = Table::new(limits(8));
+    table.join(1);
+    table.client(1, &json!({"id": 5, "method": "thread/start", "params": {}}));
+    let id = table.to_server()["id"].clone();
+    table.server(&note("t", "a"));
+    table.server(&json!({"id": 9, "method": "item/tool/call", "params": {"threadId": "t"}}));
+    table.server(&json!({"id": id, "error": {"code": -32600, "message": "no"}}));
+    assert_eq!(table.to_client(1)["error"]["code"], -32600);
+    assert_eq!(table.next(), Done::Decline(json!(9), "item/tool/call".into()));
+    assert_eq!(table.router.status().early, 0);
+    // And with nothing under way, at once.
+    table.server(&json!({"id": 10, "method": "item/tool/call", "params": {"threadId": "u"}}));
+    assert_eq!(table.next(), Done::Decline(json!(10), "item/tool/call".into()));
+    table.nothing();
+}
+
+#[test]
+fn server_requests_come_back_under_the_servers_id_once() {
+    let mut table = Table::new(limits(8));
+    table.join(1);
+    table.join(2);
+    table.thread(1, "t");
+    table.server(&json!({"id": "s", "method": "item/tool/call", "params": {"threadId": "t", "id": 1}}));
+    let ask = table.to_client(1);
+    assert_eq!(ask["params"], json!({"threadId": "t", "id": 1}));
+    let answer = json!({"id": ask["id"], "result": {"ok": true}});
+    table.client(2, &answer);
+    table.nothing();
+    table.client(1, &answer);
+    assert_eq!(table.to_server(), json!({"id": "s", "result": {"ok": true}}));
+    table.client(1, &answer);
+    table.nothing();
+}
+
+#[test]
+fn connection_wide_notifications_go_to_all_that_want_them() {
+    let mut table = Table::new(limits(8));
+    table.join(1);
+    table.event(Event::Joined(ClientId::new(2)));
+    let capabilities = json!({"optOutNotificationMethods": ["configWarning"]});
+    table.client(2, &json!({"id": 0, "method": "initialize", "params": {"capabilities": capabilities}}));
+    table.to_client(2);
+    table.event(Event::Joined(ClientId::new(3)));
+    table.server(&json!({"method": "configWarning", "params": {}}));
+    table.to_client(1);
+    table.server(&json!({"method": "account/updated", "params": {}}));
+    table.to_client(1);
+    table.to_client(2);
+    table.nothing();
+}
+
+#[test]
+fn others_look_interrupt_and_watch_but_do_not_drive() {
+    let mut table = Table::new(limits(8));
+    table.join(1);
+    table.join(2);
+    table.thread(1, "t");
+    table.turn(1, "t", "u");
+    for method in ["turn/start", "turn/steer", "thread/resume", "thread/archive", "review/start"] {
+        table.client(2, &json!({"id": 1, "method": method, "params": {"threadId": "t"}}));
+        assert_eq!(table.to_client(2)["error"]["data"]["reason"], "thread_owned", "{method}");
+    }
+    for method in ["thread/read", "turn/interrupt", "thread/fork"] {
+        table.client(2, &json!({"id": 1, "method": method, "params": {"threadId": "t", "turnId": "u"}}));
+        assert_eq!(table.to_server()["method"], method);
+    }
+    table.client(2, &json!({"id": 2, "method": "broker/watch", "params": {"threadId": "t"}}));
+    assert_eq!(table.to_client(2)["result"], json!({}));
+    table.server(&note("t", "a"));
+    assert_eq!((table.to_client(1), table.to_client(2)), (note("t", "a"), note("t", "a")));
+    // A watcher is not asked.
+    table.server(&json!({"id": 1, "method": "item/tool/call", "params": {"threadId": "t"}}));
+    table.to_client(1);
+    table.client(2, &json!({"id": 2, "method": "broker/unwatch", "params": {"threadId": "t"}}));
+    table.to_client(2);
+    table.server(&note("t", "b"));
+    table.to_client(1);
+    table.nothing();
+}
+
+#[test]
+fn the_bound_refuses_with_data_and_a_busy_thread_does_too() {
+    let mut table = Table::new(limits(2));
+    table.join(1);
+    table.thread(1, "a");
+    table.thread(1, "b");
+    table.thread(1, "c");
+    table.turn(1, "a", "u1");
+    let busy = |table: &mut Table, thread: &str, active: usize| {
+        table.client(1, &json!({"id": 9, "method": "turn/start", "params": {"threadId": thread}}));
+        let error = table.to_client(1)["error"].take();
+        let data = json!({"reason": "broker_busy", "activeTurns": active, "limit": 2, "retryAfterMs": 1000});
+        assert_eq!((&error["code"], &error["data"]), (&json!(-32001), &data));
+    };
+    busy(&mut table, "a", 1);
+    table.turn(1, "b", "u2");
+    busy(&mut table, "c", 2);
+    table.complete("a", "u1");
+    table.to_client(1);
+    // The same end twice frees one place.
+    table.complete("a", "u1");
+    table.to_client(1);
+    table.turn(1, "c", "u3");
+    busy(&mut table, "a", 2);
+    // A fatal error ends a turn without `turn/completed`; one that is retried does not.
+    let fault = |retry: bool| json!({"method": "error", "params": {"threadId": "b", "turnId": "u2", "willRetry": retry, "error": {}}});
+    table.server(&fault(true));
+    table.to_client(1);
+    busy(&mut table, "a", 2);
+    table.server(&fault(false));
+    table.to_client(1);
+    assert_eq!(table.router.status().active_turns, 1);
+    // A refusal of Codex's own passes as it is, and takes no place.
+    let id = table.ask_turn(1, "a");
+    table.server(&json!({"id": id, "error": {"code": -32001, "message": "overloaded", "data": {"x": 1}}}));
+    assert_eq!(table.to_client(1)["error"]["data"], json!({"x": 1}));
+    assert_eq!(table.router.status().active_turns, 1);
+}
+
+#[test]
+fn a_review_ends_by_either_of_its_ids() {
+    for end in ["answered", "started"] {
+        let mut table = Table::new(limits(1));
+        table.join(1);
+        table.thread(1, "t");
+        table.client(1, &json!({"id": 1, "method": "review/start", "params": {"threadId": "t"}}));
+        let id = table.to_server()["id"].clone();
+        let started = json!({"threadId": "t", "turn": {"id": "started"}});
+        table.server(&json!({"method": "turn/started", "params": started}));
+        table.server(&json!({"id": id, "result": {"turn": {"id": "answered"}, "reviewThreadId": "t"}}));
+        assert!(!table.router.is_quiet());
+        table.complete("t", end);
+        assert!(table.router.is_quiet(), "{end}");
+        assert_eq!(table.router.status().active_turns, 0, "{end}");
+    }
+}
+
+#[test]
+fn a_turn_may_end_before_its_answer() {
+    let mut table = Table::new(limits(1));
+    table.join(1);
+    table.thread(1, "t");
+    let id = table.ask_turn(1, "t");
+    table.complete("t", "u");
+    table.to_client(1);
+    table.server(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
+    table.to_client(1);
+    assert_eq!(table.router.status().active_turns, 0);
+    table.turn(1, "t", "u2");
+    assert_eq!(table.router.status().active_turns, 1);
+}
+
+/// The reference's contract: with a bound of 1, one client's stream at a time, and only interrupts pass from others.
+#[test]
+fn with_a_bound_of_one_it_is_the_references_contract() {
+    for (method, answer) in [
+        ("turn/start", json!({"turn": {"id": "u"}})),
+        ("review/start", json!({"turn": {"id": "u"}, "reviewThreadId": "t"})),
+        ("thread/compact/start", json!({})),
+    ] {
+        let mut table = Table::new(limits(1));
+        table.join(1);
+        table.join(2);
+        table.thread(1, "t");
+        table.thread(2, "v");
+        table.client(1, &json!({"id": 1, "method": method, "params": {"threadId": "t"}}));
+        let id = table.to_server()["id"].clone();
+        let refused = |table: &mut Table| {
+            for method in
+                ["turn/start", "review/start", "thread/start", "thread/list", "account/read", "turn/steer"]
+            {
+                table.client(2, &json!({"id": 7, "method": method, "params": {"threadId": "v"}}));
+                let answer = table.to_client(2);
+                assert_eq!(
+                    (&answer["id"], &answer["error"]["code"]),
+                    (&json!(7), &json!(-32001)),
+                    "{method}"
+                );
+                assert_eq!(answer["error"]["data"]["reason"], "broker_busy");
+            }
+            // From the request on, an interrupt passes from anyone, and is answered.
+            table.client(
+                2,
+                &json!({"id": 8, "method": "turn/interrupt", "params": {"threadId": "t", "turnId": "u"}}),
+            );
+            let id = table.to_server()["id"].clone();
+            table.server(&json!({"id": id, "result": {}}));
+            assert_eq!(table.to_client(2), json!({"id": 8, "result": {}}));
+            // The broker's own methods and handshakes are no matter of the stream.
+            table.client(2, &json!({"id": 9, "method": "broker/status"}));
+            assert_eq!(table.next(), Done::Call(2, "broker/status".into()));
+        };
+        refused(&mut table);
+        table.server(&json!({"id": id, "result": answer}));
+        table.to_client(1);
+        refused(&mut table);
+        // The stream's own client goes on as it likes.
+        table.client(1, &json!({"id": 2, "method": "thread/list", "params": {}}));
+        assert_eq!(table.to_server()["method"], "thread/list");
+        table.join(3);
+        table.server(&json!({"method": "turn/started", "params": {"threadId": "t", "turn": {"id": "u"}}}));
+        table.to_client(1);
+        table.complete("t", "u");
+        table.to_client(1);
+        // All is open again.
+        table.client(2, &json!({"id": 7, "method": "thread/list", "params": {}}));
+        assert_eq!(table.to_server()["method"], "thread/list");
+        table.turn(2, "v", "w");
+    }
+}
+
+#[test]
+fn who_asked_to_wait_waits_and_those_with_the_fewest_turns_go_first() {
+    let mut table = Table::new(limits(2));
+    for client in [1, 2, 3] {
+        table.join(client);
+        table.client(
+            client,
+            &json!({"id": 0, "method": "broker/hello", "params": {"queue": {"deadlineMs": 50}}}),
+        );
+        assert_eq!(table.to_client(client)["result"]["maxActiveTurns"], 2);
+        for thread in ["a", "b", "c"] {
+            table.thread(client, &format!("{thread}{client}"));
+        }
+    }
+    table.turn(1, "a1", "u1");
+    table.turn(1, "b1", "u2");
+    for (client, thread) in [(1, "c1"), (2, "a2"), (2, "b2"), (3, "a3")] {
+        table.client(client, &json!({"id": thread, "method": "turn/start", "params": {"threadId": thread}}));
+    }
+    table.nothing();
+    assert_eq!(table.router.status().queued, 4);
+    let mut order = Vec::new();
+    for (thread, turn) in [("a1", "u1"), ("b1", "u2")] {
+        table.complete(thread, turn);
+        table.to_client(1);
+        order.push(table.to_server()["params"]["threadId"].as_str().unwrap().to_owned());
+    }
+    // While client 1 has one of two places, client 2 goes first; then it has none and came before 3.
+    assert_eq!(order, ["a2", "c1"]);
+    // One that waited too long is refused; a deadline that comes late is nobody's.
+    for ticket in std::mem::take(&mut table.tickets) {
+        table.event(Event::Expired(ticket));
+    }
+    for (client, id) in [(2, "b2"), (3, "a3")] {
+        let answer = table.to_client(client);
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(id), &json!(-32001)));
+    }
+    table.nothing();
+    assert_eq!(table.router.status().queued, 0);
+}
+
+#[test]
+fn a_departed_clients_turns_are_interrupted_and_its_requests_answered() {
+    let mut table = Table::new(limits(1));
+    table.join(1);
+    table.join(2);
+    table.thread(1, "t");
+    table.turn(1, "t", "u");
+    table.server(&json!({"id": 3, "method": "item/tool/call", "params": {"threadId": "t", "tool": "x"}}));
+    table.to_client(1);
+    table.event(Event::Left(ClientId::new(1)));
+    assert_eq!(table.next(), Done::Decline(json!(3), "item/tool/call".into()));
+    let interrupt = table.to_server();
+    assert_eq!(interrupt["method"], "turn/interrupt");
+    assert_eq!(interrupt["params"], json!({"threadId": "t", "turnId": "u"}));
+    assert_eq!(table.to_server()["method"], "thread/backgroundTerminals/clean");
+    table.server(&json!({"id": interrupt["id"], "result": {}}));
+    table.server(&note("t", "a"));
+    table.server(&json!({"id": 4, "method": "item/tool/call", "params": {"threadId": "t"}}));
+    assert_eq!(table.next(), Done::Decline(json!(4), "item/tool/call".into()));
+    table.nothing();
+    assert_eq!(table.router.status().active_turns, 1);
+    // The place is free when the turn has ended, or when it takes too long to.
+    table.event(Event::Expired(table.tickets[0]));
+    assert!(table.router.status().active_turns == 0);
+    table.client(2, &json!({"id": 1, "method": "thread/resume", "params": {"threadId": "t"}}));
+    assert_eq!(table.to_server()["method"], "thread/resume");
+    table.server(&note("t", "b"));
+    assert_eq!(table.to_client(2), note("t", "b"));
+}
+
+#[test]
+fn a_turn_that_was_asked_for_by_one_who_left_is_interrupted_once_it_has_a_name() {
+    let mut table = Table::new(limits(8));
+    table.join(1);
+    table.thread(1, "t");
+    let id = table.ask_turn(1, "t");
+    table.event(Event::Left(ClientId::new(1)));
+    table.nothing();
+    table.server(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
+    assert_eq!(table.to_server()["params"], json!({"threadId": "t", "turnId": "u"}));
+}
+
+/// d07: one session's end leaves another's work alone; and a client may leave its own running.
+#[test]
+fn d07_turns_run_on_when_their_client_said_so_and_others_are_untouched() {
+    let mut table = Table::new(limits(8));
+    table.join(1);
+    table.join(2);
+    table.client(1, &json!({"id": 0, "method": "broker/hello", "params": {"onDisconnect": "leave"}}));
+    table.to_client(1);
+    for (client, thread) in [(1, "t"), (2, "v")] {
+        table.thread(client, thread);
+        table.turn(client, thread, "u");
+    }
+    table.event(Event::Left(ClientId::new(1)));
+    table.nothing();
+    assert_eq!(table.router.status().active_turns, 2);
+    table.server(&note("v", "a"));
+    assert_eq!(table.to_client(2), note("v", "a"));
+    table.complete("t", "u");
+    table.nothing();
+    assert_eq!(table.router.status().active_turns, 1);
+}
+
+/// d02, d03: everything in flight fails at once with the reason, and the next request asks for a new server.
+#[test]
+fn d03_the_servers_death_fails_all_that_is_in_flight_at_once() {
+    let mut table = Table::new(limits(2));
+    table.join(1);
+    table.join(2);
+    table.client(2, &json!({"id": 0, "method": "broker/hello", "params": {"queue": {"deadlineMs": 50}}}));
+    table.to_client(2);
+    table.thread(1, "t");
+    table.turn(1, "t", "u");
+    table.thread(2, "v");
+    table.ask_turn(2, "v");
+    table.thread(2, "w");
+    table.client(2, &json!({"id": "queued", "method": "turn/start", "params": {"threadId": "w"}}));
+    table.client(1, &json!({"id": "read", "method": "thread/read", "params": {"threadId": "t"}}));
+    table.to_server();
+    table.server(&json!({"id": 3, "method": "item/tool/call", "params": {"threadId": "t"}}));
+    let asked = table.to_client(1)["id"].clone();
+    let error =
+        RpcError::new(-32603, "the server ended (signal: 9)").with_data(json!({"stderrTail": "boom"}));
+    table.event(Event::ServerDown(&error));
+    let mut ids: Vec<(u64, Value)> = Vec::new();
+    for _ in 0..3 {
+        let Done::Client(client, frame) = table.next() else { panic!() };
+        assert_eq!(frame["error"]["data"]["stderrTail"], "boom");
+        ids.push((client, frame["id"].clone()));
+    }
+    assert_eq!(ids, [(2, json!("go")), (1, json!("read")), (2, json!("queued"))]);
+    let lost = table.to_client(1);
+    assert_eq!((&lost["method"], &lost["params"]["turnId"]), (&json!("error"), &json!("u")));
+    assert_eq!(lost["params"]["willRetry"], false);
+    assert!(lost["params"]["error"]["message"].as_str().unwrap().contains("signal: 9"));
+    table.nothing();
+    assert!(table.router.is_quiet());
+    // The old server's request is nobody's now, and the next request brings a new server up.
+    table.client(1, &json!({"id": asked, "result": {}}));
+    table.nothing();
+    table.client(1, &json!({"id": 1, "method": "model/list", "params": {}}));
+    assert_eq!(table.next(), Done::Start);
+    table.client(1, &json!({"id": 2, "method": "model/list", "params": {}}));
+    table.nothing();
+    table.event(Event::ServerUp);
+    let id = table.to_server()["id"].clone();
+    table.server(&json!({"id": id, "result": {}}));
+    let methods: Vec<Value> = (0..3).map(|_| table.to_server()["method"].take()).collect();
+    assert_eq!(methods, ["initialized", "model/list", "model/list"]);
+}
+
+#[test]
+fn a_server_that_cannot_be_started_or_shake_hands_fails_those_who_wait() {
+    let mut table = Table::new(limits(2));
+    table.event(Event::Joined(ClientId::new(1)));
+    let hello = json!({"id": 1, "method": "initialize", "params": {}});
+    table.client(1, &hello);
+    assert_eq!(table.next(), Done::Start);
+    table.event(Event::ServerDown(&RpcError::new(-32603, "codex was not found")));
+    assert_eq!(table.to_client(1)["error"]["message"], "codex was not found");
+    table.client(1, &hello);
+    assert_eq!(table.next(), Done::Start);
+    table.event(Event::ServerUp);
+    let id = table.to_server()["id"].clone();
+    table.server(&json!({"id": id, "error": {"code": -32600, "message": "too old"}}));
+    assert_eq!(table.next(), Done::Stop);
+    assert!(table.to_client(1)["error"]["message"].as_str().unwrap().contains("too old"));
+    table.nothing();
+}
+
+#[test]
+fn what_is_no_message_is_answered_or_counted() {
+    let mut table = Table::new(limits(2));
+    table.join(1);
+    table.client(1, &json!([1]));
+    assert_eq!(table.to_client(1)["error"]["code"], -32600);
+    table.client(1, &json!({"id": 4, "method": 7}));
+    assert_eq!(table.to_client(1)["id"], 4);
+    table.client(1, &json!({"id": 4, "method": "broker/dance"}));
+    assert_eq!(table.to_client(1)["error"]["code"], -32601);
+    table.client(1, &json!({"id": 5, "method": "model/list"}));
+    let id = table.to_server()["id"].clone();
+    table.server(&json!({"id": id, "result": {}, "error": {}}));
+    assert_eq!(table.to_client(1)["error"]["code"], -32603);
+    table.event(Event::Joined(ClientId::new(2)));
+    table.client(2, &json!({"id": 1, "method": "model/list"}));
+    assert_eq!(table.to_client(2)["error"]["message"], "Not initialized");
+    table.nothing();
+}
+
+/// Recorded exchanges: what a sub-agent says reaches its root's owner, and nobody else.
+#[test]
+fn recorded_sub_agents_belong_to_their_roots_owner() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codex-rpc/tests/fixtures/transcripts");
+    for name in [
+        "sub_agent_wait",
+        "sub_agent_nowait",
+        "sub_agent_v2_wait",
+        "sub_agent_v2_nowait",
+        "sub_agent_interrupt",
+    ] {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap();
+        let mut table = Table::new(limits(8));
+        table.join(1);
+        table.join(2);
+        let (mut upstream, mut expected, mut got) = (Vec::new(), Vec::new(), Vec::new());
+        for line in text.lines() {
+            let entry: Value = serde_json::from_str(line).unwrap();
+            let mut message = entry["msg"].clone();
+            let method = message["method"].as_str().unwrap_or_default().to_owned();
+            if !message.is_object() || method.starts_with("initialize") || message["id"] == 1 {
+                continue;
+            }
+            if entry["dir"] == "c->s" {
+                table.client(1, &message);
+                upstream.push((message["id"].clone(), table.to_server()["id"].clone()));
+                continue;
+            }
+            if method.is_empty() {
+                let known = upstream.iter().find(|(id, _)| *id == message["id"]).unwrap();
+                message["id"] = known.1.clone();
+            } else {
+                expected.push(message.clone());
+            }
+            table.server(&message);
+            for done in table.done.drain(..) {
+                let Done::Client(client, frame) = done else { panic!("{name}: {done:?}") };
+                let wide = ["account/rateLimits/updated", "configWarning", "remoteControl/status/changed"];
+                let is_wide = wide.iter().any(|method| frame["method"] == *method);
+                assert!(client == 1 || is_wide, "{name}: a stranger got {frame}");
+                if client == 1 && frame["method"].is_string() {
+                    got.push(frame);
+                }
+            }
+        }
+        let by_thread = |frames: &[Value]| {
+            let mut frames: Vec<(String, String)> = frames
+                .iter()
+                .map(|frame| {
+                    let params = &frame["params"];
+                    let thread = params["threadId"].as_str().or(params["thread"]["id"].as_str());
+                    (thread.unwrap_or_default().to_owned(), frame.to_string())
+                })
+                .collect();
+            frames.sort_by(|a, b| a.0.cmp(&b.0));
+            frames
+        };
+        assert_eq!(by_thread(&got), by_thread(&expected), "{name}");
+        assert_eq!(table.router.status().early, 0, "{name}");
+    }
+}
