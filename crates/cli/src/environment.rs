@@ -116,6 +116,12 @@ pub fn working_directory() -> std::io::Result<PathBuf> {
     std::env::current_dir()
 }
 
+/// The system's folder for temporary files.
+#[must_use]
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// The file of this program.
 ///
 /// # Errors

@@ -79,6 +79,8 @@ pub enum Kind {
     NotSignedIn,
     /// The `codex` program ended, or answered something that is not its protocol.
     CodexBroken,
+    /// The workspace's broker is not there, does not answer, or refuses.
+    Broker,
     /// No job, or more than one, goes by that name.
     UnknownJob,
     /// Codex ran the turn and the turn failed.
@@ -125,6 +127,7 @@ impl Kind {
             Self::CodexTooOld => ("codex-too-old", Exit::Unavailable),
             Self::NotSignedIn => ("not-signed-in", Exit::Unavailable),
             Self::CodexBroken => ("codex-broken", Exit::Failed),
+            Self::Broker => ("broker", Exit::Failed),
             Self::UnknownJob => ("unknown-job", Exit::Usage),
             Self::TurnFailed => ("turn-failed", Exit::Failed),
             Self::TimedOut => ("timed-out", Exit::TimedOut),

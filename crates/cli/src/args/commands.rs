@@ -484,6 +484,10 @@ pub struct SlashArgs {
 
 /// `broker`
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  codex-companion broker status --json\n  codex-companion broker stop\n\n\
+    Commands start it when it pays, and it ends by itself when nobody uses it."
+)]
 pub struct BrokerArgs {
     /// What to do
     #[command(subcommand)]

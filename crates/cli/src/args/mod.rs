@@ -20,16 +20,10 @@ use crate::exit::{Failure, Kind};
 use crate::sanitize::one_line;
 
 /// Commands of the documented command line that this version does not have.
-pub const LATER_COMMANDS: &[&str] = &["gate", "hook", "slash", "broker", "mcp"];
+pub const LATER_COMMANDS: &[&str] = &["gate", "hook", "slash", "mcp"];
 
 /// Flags, by command and name, that this version does not have.
-pub const LATER_FLAGS: &[(&str, &str)] = &[
-    ("setup", "enable_review_gate"),
-    ("setup", "disable_review_gate"),
-    ("review", "broker"),
-    ("adversarial-review", "broker"),
-    ("task", "broker"),
-];
+pub const LATER_FLAGS: &[(&str, &str)] = &[("setup", "enable_review_gate"), ("setup", "disable_review_gate")];
 
 /// What the command line asks for.
 #[derive(Debug)]

@@ -303,11 +303,9 @@ fn what_comes_later_is_refused_in_plain_words() {
             assert_eq!((failure.kind(), failure.exit().code()), (Kind::NotInThisVersion, 2));
         }
     }
-    let failure = refused(&["task", "--broker", "never", "x"]);
-    assert_eq!(failure.to_string(), "`task --broker` is not in this version yet");
     assert_eq!(
-        refused(&["review", "--broker", "never"]).to_string(),
-        "`review --broker` is not in this version yet"
+        refused(&["setup", "--enable-review-gate"]).to_string(),
+        "`setup --enable-review-gate` is not in this version yet"
     );
     // A prompt may speak of it.
     assert!(parse(&argv(&["task", "what", "does", "gate", "do?"]), None, false).is_ok());

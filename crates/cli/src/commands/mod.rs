@@ -1,6 +1,7 @@
 //! The commands, one module each: take the flags, call a library, hand back what is to be written and the exit code.
 
 mod asking;
+mod broker;
 mod demo;
 mod jobs;
 mod reviewing;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use codex_rpc::client::TurnLimits;
 
 use crate::args::{Cli, Command, GlobalArgs, RunArgs};
-use crate::engine::{self, Codex, Progress, Stop, StopHandle};
+use crate::engine::{self, Codex, Progress, Stop, StopHandle, Via};
 use crate::environment::{Environment, working_directory};
 use crate::exit::{Exit, Failure, Kind};
 use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile};
@@ -43,6 +44,8 @@ impl Answer {
 /// What every command works with.
 #[derive(Debug)]
 pub struct App {
+    /// Whether this is a worker in the background.
+    pub worker: bool,
     /// What the environment says.
     pub environment: Environment,
     /// Where the command works: an absolute path.
@@ -65,7 +68,7 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
     if !cwd.is_dir() {
         return Err(Failure::usage(format!("there is no folder {}", cwd.display())));
     }
-    let app = App { environment: environment.clone(), cwd, global: cli.global };
+    let app = App { worker: false, environment: environment.clone(), cwd, global: cli.global };
     match cli.command {
         Command::Setup(flags) => setup::run(&app, &flags),
         Command::Review(flags) => asking::review(&app, &flags),
@@ -79,6 +82,7 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
         Command::Resume(flags) => jobs::resume(&app, &flags),
         Command::TaskResumeCandidate(flags) => jobs::resume_candidate(&app, &flags),
         Command::Transfer(flags) => jobs::transfer(&app, &flags),
+        Command::Broker(flags) => broker::run(&app, &flags.action),
         Command::Demo(_) => demo::run(&app),
         Command::Completions(flags) => {
             let script = args::completions(flags.shell);
@@ -116,7 +120,22 @@ impl App {
             env: Vec::new(),
             cwd: root.to_path_buf(),
             handshake: settings.timeouts.handshake,
+            via: Via::Direct,
         })
+    }
+
+    /// The same, through the workspace's shared app-server where that pays: for work in the background it is started, in the
+    /// foreground one that runs already is used.
+    fn codex_shared(
+        &self,
+        settings: &Settings,
+        root: &Path,
+        run: &RunArgs,
+        background: bool,
+    ) -> Result<Codex, Failure> {
+        let mut codex = self.codex(settings, root, run)?;
+        codex.via = broker::via(self, settings, &codex, background)?;
+        Ok(codex)
     }
 
     /// Where progress is shown.

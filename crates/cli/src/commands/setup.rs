@@ -9,11 +9,11 @@ use codex_rpc::client::Client;
 use codex_rpc::policy::Decline;
 use codex_rpc::protocol::{Account, AccountReadParams, AccountReadResponse, ConfigReadParams};
 
-use super::{Answer, App, block_on};
+use super::{Answer, App, block_on, broker, work_tree};
 use crate::args::SetupArgs;
-use crate::engine::{self, Codex, Stop};
+use crate::engine::{self, Codex, Stop, Via};
 use crate::exit::{Exit, Failure, Kind};
-use crate::render::{self, Auth, SessionRuntime, SetupReport, Tool};
+use crate::render::{self, Auth, SetupReport, Tool};
 use crate::sanitize::one_line;
 
 /// The npm package of Codex.
@@ -21,7 +21,10 @@ const PACKAGE: &str = "@openai/codex";
 
 pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
     let settings = app.settings(None, None)?;
-    let mut report = SetupReport { session_runtime: runtime(), ..SetupReport::default() };
+    let mut report = SetupReport {
+        session_runtime: broker::runtime(broker::listening(app, &work_tree(&app.cwd)).as_ref()),
+        ..SetupReport::default()
+    };
     let path = app.environment.path.as_deref();
     let npm = engine::in_path(OsStr::new("npm"), path);
     report.npm = match &npm {
@@ -53,15 +56,6 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
     Ok(Answer { stdout: render::setup(&report, flags.out.json), exit, failure: None })
 }
 
-fn runtime() -> SessionRuntime {
-    SessionRuntime {
-        mode: "direct".to_owned(),
-        label: "direct".to_owned(),
-        detail: "every command starts a Codex of its own and ends it".to_owned(),
-        endpoint: None,
-    }
-}
-
 /// Starts Codex once, and asks it what there is to know.
 fn inspect(
     app: &App,
@@ -70,7 +64,14 @@ fn inspect(
     report: &mut SetupReport,
 ) -> Result<(), Failure> {
     let place = program.display().to_string();
-    let codex = Codex { program, overrides: Vec::new(), env: Vec::new(), cwd: app.cwd.clone(), handshake };
+    let codex = Codex {
+        program,
+        overrides: Vec::new(),
+        env: Vec::new(),
+        cwd: app.cwd.clone(),
+        handshake,
+        via: Via::Direct,
+    };
     let asked = block_on(async |stop, _| ask(&codex, stop).await);
     let asked = match asked {
         Ok(asked) => asked,

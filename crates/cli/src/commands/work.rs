@@ -99,7 +99,7 @@ pub(super) fn check(app: &App, request: &Request) -> Result<Checked, Failure> {
         }
     };
     let settings = app.settings(Some(&root), Some(&request.run))?;
-    let codex = app.codex(&settings, &root, &request.run)?;
+    let codex = app.codex_shared(&settings, &root, &request.run, app.worker || request.run.background)?;
     if let What::Task { approvals: Approvals::OnRequest, .. } = request.what {
         patterns(&settings)?;
     }
@@ -280,12 +280,16 @@ fn fill_task(report: &mut TaskReport, ran: &Ran, root: &Path, job_id: Option<Str
         status: u8::from(failure.is_some()),
         thread_id: Some(ran.thread_id.clone()),
         turn_id: outcome.turn_id.as_ref().map(ToString::to_string),
-        job_id,
+        job_id: job_id.clone(),
         raw_output: outcome.final_message.clone().unwrap_or_default(),
         touched_files: outcome.files.iter().map(|file| relative(&file.path)).collect(),
         reasoning_summary: outcome.reasoning.clone(),
         error: failure.as_ref().map(ErrorReport::from),
-        resume: Some(format!("codex resume {}", ran.thread_id)),
+        resume: Some(match &job_id {
+            // The shared Codex holds the thread for a moment; our command waits for it to let go.
+            Some(job) if ran.held => format!("codex-companion resume {job}"),
+            _ => format!("codex resume {}", ran.thread_id),
+        }),
     };
     failure
 }

@@ -6,6 +6,7 @@
 mod failure;
 mod locate;
 mod models;
+pub mod shared;
 mod stop;
 mod watch;
 
@@ -29,6 +30,7 @@ use tokio::task::JoinHandle;
 
 pub use failure::{from_client, from_ran, not_signed_in};
 pub use locate::{codex as locate_codex, in_path};
+pub use shared::{Shared, Via};
 pub use stop::{Stop, StopHandle, Stopped};
 pub use watch::{Progress, Watch, progress};
 
@@ -55,6 +57,8 @@ pub struct Codex {
     pub cwd: PathBuf,
     /// How long it may take to answer the handshake.
     pub handshake: Duration,
+    /// Whether it is the workspace's shared one.
+    pub via: Via,
 }
 
 /// Which thread a turn runs on.
@@ -122,6 +126,8 @@ pub struct Ran {
     pub stderr_tail: String,
     /// Things to tell the user besides the answer.
     pub warnings: Vec<String>,
+    /// Whether the thread was left with the workspace's shared Codex, which holds it for a moment.
+    pub held: bool,
 }
 
 /// Starts Codex and shakes hands with it.
@@ -150,20 +156,34 @@ async fn start(
     observer: Arc<dyn Observer>,
     stop: &mut Stop,
 ) -> Result<Client, Failure> {
-    let mut child = ChildOptions::new(&codex.program).cwd(&codex.cwd);
-    for entry in &codex.overrides {
-        child = child.args(["-c", entry]);
-    }
-    let mut child = child.args(["app-server"]);
-    child.env.clone_from(&codex.env);
     let mut options = ClientOptions::new(CLIENT_NAME, VERSION);
     options.handshake = codex.handshake;
     options.policy = policy;
     options.observer = observer;
+    let client = async {
+        if let Via::Broker(shared) = &codex.via
+            && let Some(connection) = shared.connect(&codex.cwd).await?
+        {
+            return Client::connect(connection, options).await.map_err(|error| from_client(&error));
+        }
+        Client::spawn(&child(codex), options).await.map_err(|error| from_client(&error))
+    };
     tokio::select! {
-        client = Client::spawn(&child, options) => client.map_err(|error| from_client(&error)),
+        client = client => client,
         stopped = stop.wait() => Err(stopped.failure()),
     }
+}
+
+/// How a Codex of our own is started.
+#[must_use]
+pub fn child(codex: &Codex) -> ChildOptions {
+    let mut child = ChildOptions::new(&codex.program).cwd(&codex.cwd);
+    for entry in &codex.overrides {
+        child = child.args(["-c", entry]);
+    }
+    child = child.args(["app-server"]);
+    child.env.clone_from(&codex.env);
+    child
 }
 
 /// Runs one turn and ends Codex again.
@@ -211,7 +231,8 @@ async fn on(
     let ended = client.close_reason().and_then(|reason| reason.stderr_tail().map(str::to_owned));
     let so_far = || client.peer().child().map(ChildHandle::stderr_tail);
     let stderr_tail = ended.or_else(so_far).unwrap_or_default();
-    Ok(Ran { outcome, thread_id: thread.to_string(), stderr_tail, warnings })
+    let held = client.peer().child().is_none();
+    Ok(Ran { outcome, thread_id: thread.to_string(), stderr_tail, warnings, held })
 }
 
 /// A turn that runs, its thread, what to warn the user of, and the naming of the thread.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod bad_input;
+#[cfg(unix)]
+mod broker;
 #[cfg(target_os = "linux")]
 mod faults;
 #[cfg(unix)]

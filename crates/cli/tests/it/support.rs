@@ -143,6 +143,8 @@ impl Bed {
                 command.env(name, value);
             }
         }
+        // A broker that a test starts is gone a moment after it.
+        command.env("CODEX_COMPANION_BROKER_IDLE_MS", "400").env("CODEX_COMPANION_CHILD_IDLE_MS", "100");
         command.env("HOME", self.home.path()).env("LLVM_PROFILE_FILE", "/dev/null");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         self.leaks.mark(command)
@@ -186,6 +188,6 @@ impl Bed {
     /// Nothing that the program started is alive a moment after its end.
     #[track_caller]
     pub(crate) fn nothing_left(&self) {
-        self.leaks.assert_none(Duration::from_secs(5));
+        self.leaks.assert_none(Duration::from_secs(10));
     }
 }

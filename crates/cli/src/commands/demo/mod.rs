@@ -79,6 +79,7 @@ fn codex(program: PathBuf, root: &Path) -> Codex {
         env: Vec::new(),
         cwd: root.to_path_buf(),
         handshake: crate::settings::Timeouts::default().handshake,
+        via: crate::engine::Via::Direct,
     }
 }
 

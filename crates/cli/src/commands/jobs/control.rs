@@ -1,6 +1,5 @@
 //! `cancel`, `resume` and `task-resume-candidate`.
 
-use std::ffi::OsString;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,11 +7,12 @@ use codex_job_store::{Cancel, Job, Status};
 use serde_json::{Value, json};
 
 use super::{Jobs, failure};
-use crate::args::{CancelArgs, JsonArgs, ResumeArgs};
-use crate::commands::{Answer, App};
-use crate::engine;
+use crate::args::{CancelArgs, JsonArgs, ResumeArgs, RunArgs};
+use crate::commands::{Answer, App, block_on, broker};
+use crate::engine::{Codex, shared};
 use crate::exit::{Exit, Failure, Kind};
 use crate::sanitize::one_line;
+use crate::settings::Settings;
 
 /// How long a worker may take to interrupt its turn and go; then it is killed, and Codex ends with it.
 const WORKER_GRACE: Duration = Duration::from_secs(8);
@@ -154,11 +154,26 @@ pub(in crate::commands) fn resume(app: &App, flags: &ResumeArgs) -> Result<Answe
             )));
     }
     let settings = app.settings(Some(&jobs.root), None)?;
-    let path: Option<&OsString> = app.environment.path.as_ref();
-    let program = engine::locate_codex(settings.codex.as_deref(), path.map(OsString::as_os_str))?;
-    let mut command = Command::new(program);
+    let codex = app.codex(&settings, &jobs.root, &RunArgs::default())?;
+    release(app, &settings, &codex)?;
+    let mut command = Command::new(codex.program);
     command.arg("resume").arg(&thread).current_dir(&jobs.root);
     run_in_our_place(&mut command)
+}
+
+/// Has the workspace's broker, if there is one, let go of its threads.
+fn release(app: &App, settings: &Settings, codex: &Codex) -> Result<(), Failure> {
+    let Some(endpoint) = broker::endpoint(app, codex) else { return Ok(()) };
+    if !shared::listens(&endpoint) {
+        return Ok(());
+    }
+    let patience = settings.timeouts.child_idle + settings.timeouts.handshake;
+    block_on(async |_, _| {
+        codex_broker::release(&endpoint, patience).await.map_err(|error| {
+            shared::failure(&error).with_hint("another command still uses it; wait for it, or cancel its job")
+        })
+    })?;
+    Ok(())
 }
 
 /// Becomes the program, where processes can; else runs it and ends as it did.

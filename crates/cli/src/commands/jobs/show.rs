@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::view::{self, document, preview, table};
 use super::{Jobs, exit_of, failure};
 use crate::args::{ResultArgs, StatusArgs};
-use crate::commands::{Answer, App};
+use crate::commands::{Answer, App, broker};
 use crate::exit::{Exit, Failure, Kind};
 use crate::sanitize::sanitize;
 
@@ -18,6 +18,8 @@ use crate::sanitize::sanitize;
 const RECENT: usize = 8;
 /// How long `--wait` waits unless told otherwise: as long as the reference does.
 const WAIT: Duration = Duration::from_secs(240);
+/// What stands before the command that continues a thread.
+const RESUME: &str = "\nContinue this thread: ";
 /// How often `--watch` looks.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
 
@@ -43,8 +45,8 @@ pub(in crate::commands) fn status(app: &App, flags: &StatusArgs) -> Result<Answe
         timed_out = ended.iter().any(Job::is_active);
     }
     let mut answer = match &named {
-        Some(job) => one(&jobs, &job.id, flags, timed_out, timeout)?,
-        None => all(&jobs, flags, timed_out, timeout)?,
+        Some(job) => one(app, &jobs, &job.id, flags, timed_out, timeout)?,
+        None => all(app, &jobs, flags, timed_out, timeout)?,
     };
     jobs.tell_notices(app);
     if timed_out {
@@ -59,6 +61,7 @@ fn active(jobs: &Jobs, all: bool) -> Result<Vec<Job>, Failure> {
 }
 
 fn one(
+    app: &App,
     jobs: &Jobs,
     id: &JobId,
     flags: &StatusArgs,
@@ -73,6 +76,7 @@ fn one(
         }
         return Ok(Answer::done(format!("{value:#}\n")));
     }
+    let held = broker::listening(app, &jobs.root).is_some();
     let mut text = table(std::slice::from_ref(&job));
     let mut field = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -84,7 +88,7 @@ fn one(
     field("turn", job.turn_id.as_deref());
     field("error", job.error_message.as_deref());
     field("log", job.log_file.as_deref());
-    field("resume", view::resume_command(&job).as_deref());
+    field("resume", view::resume_command(&job, held).as_deref());
     for line in preview(&jobs.store, &job) {
         let _ = writeln!(text, "  | {line}");
     }
@@ -96,7 +100,13 @@ fn waited(value: &mut Value, timed_out: bool, timeout: Duration) {
     value["timeoutMs"] = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).into();
 }
 
-fn all(jobs: &Jobs, flags: &StatusArgs, timed_out: bool, timeout: Duration) -> Result<Answer, Failure> {
+fn all(
+    app: &App,
+    jobs: &Jobs,
+    flags: &StatusArgs,
+    timed_out: bool,
+    timeout: Duration,
+) -> Result<Answer, Failure> {
     let look = jobs.store.look(&jobs.filter(flags.all)).map_err(|error| failure(&error))?;
     let config = jobs.store.config().map_err(|error| failure(&error))?;
     let (running, finished): (Vec<Job>, Vec<Job>) = look.jobs.into_iter().partition(Job::is_active);
@@ -108,10 +118,7 @@ fn all(jobs: &Jobs, flags: &StatusArgs, timed_out: bool, timeout: Duration) -> R
         let mut value = json!({
             "workspaceRoot": jobs.root,
             "config": {"stopReviewGate": config.stop_review_gate},
-            "sessionRuntime": {
-                "mode": "direct", "label": "direct", "endpoint": null,
-                "detail": "every command starts a Codex of its own and ends it",
-            },
+            "sessionRuntime": broker::runtime(broker::listening(app, &jobs.root).as_ref()),
             "running": documents(&running),
             "latestFinished": finished.first().map(|job| document(&jobs.store, job)),
             "recent": documents(recent),
@@ -152,9 +159,9 @@ fn watch(app: &App, jobs: &Jobs, flags: &StatusArgs) -> Result<Answer, Failure> 
         let (view, running) = match &named {
             Some(job) => {
                 let job = jobs.store.look_at(&job.id).map_err(|error| failure(&error))?;
-                (one(jobs, &job.id, flags, false, WAIT)?.stdout, job.is_active())
+                (one(app, jobs, &job.id, flags, false, WAIT)?.stdout, job.is_active())
             }
-            None => (all(jobs, flags, false, WAIT)?.stdout, !active(jobs, flags.all)?.is_empty()),
+            None => (all(app, jobs, flags, false, WAIT)?.stdout, !active(jobs, flags.all)?.is_empty()),
         };
         if view != last {
             let written = if terminal {
@@ -221,11 +228,13 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
     if !stdout.is_empty() && !stdout.ends_with('\n') {
         stdout.push('\n');
     }
-    // What was rendered while the job held its thread says how to resume it then; what holds now is said here.
-    if let Some(command) = view::resume_command(&job)
-        && !stdout.contains(&command)
-    {
-        let _ = write!(stdout, "\nContinue this thread: {command}\n");
+    // What was rendered told how to resume it then; what holds now is said here.
+    let held = broker::listening(app, &jobs.root).is_some();
+    if let Some(command) = view::resume_command(&job, held) {
+        if let Some(at) = stdout.rfind(RESUME) {
+            stdout.truncate(at);
+        }
+        let _ = write!(stdout, "{RESUME}{command}\n");
     }
     let failure = (job.status != Status::Completed).then(|| {
         let why = job.error_message.clone().unwrap_or_else(|| format!("the job was {}", job.status.as_str()));

@@ -96,8 +96,13 @@ fn words(job: &Job) -> String {
     }
 }
 
-/// The command that continues a job's thread, when it will work: a running job holds its thread.
-pub(super) fn resume_command(job: &Job) -> Option<String> {
+/// The command that continues a job's thread, when it will work: a running job holds its thread, and a broker holds those of
+/// jobs that have just ended, until our own command has it let go.
+pub(super) fn resume_command(job: &Job, held: bool) -> Option<String> {
     let thread = job.thread_id.as_deref().filter(|_| job.job_class == "task" && !job.is_active())?;
-    Some(format!("codex resume {}", one_line(thread, 80)))
+    Some(if held {
+        format!("codex-companion resume {}", job.id)
+    } else {
+        format!("codex resume {}", one_line(thread, 80))
+    })
 }

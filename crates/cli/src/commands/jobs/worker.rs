@@ -102,5 +102,5 @@ fn work(state_root: &Path, workspace: &Path, job: &str, environment: Environment
 fn app(environment: Environment, request: &Request) -> App {
     let cwd: PathBuf = request.cwd.clone();
     let global = GlobalArgs { codex: request.codex.clone(), quiet: true, ..GlobalArgs::default() };
-    App { environment, cwd, global }
+    App { worker: true, environment, cwd, global }
 }
