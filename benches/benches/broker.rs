@@ -7,7 +7,11 @@
 //! - `line/8MB`: one message of eight million bytes.
 //! - Printed besides, because criterion knows means only: the percentiles of a round trip, and the processor time of the
 //!   broker's thread for 100,000 messages.
-#![expect(clippy::print_stdout, reason = "a bench tells people its figures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench may panic, and tells people its figures"
+)]
 
 #[cfg(unix)]
 fn main() {
