@@ -39,6 +39,9 @@ mod unix {
 
     const THREAD: &str = "01a1f73e-edff-7ed1-8a13-244b332d23b5";
 
+    /// Takes a line, and puts what becomes of it into a buffer.
+    type Route = Box<dyn FnMut(&[u8], &mut Vec<u8>) + Send>;
+
     #[derive(Clone, Copy, PartialEq)]
     enum Via {
         Direct,
@@ -120,9 +123,7 @@ mod unix {
             out.extend_from_slice(&id(&line[at..end]).unwrap_or_default());
             out.extend_from_slice(&line[end..]);
         };
-        let pump = |mut from: UnixStream,
-                    mut to: UnixStream,
-                    mut route: Box<dyn FnMut(&[u8], &mut Vec<u8>) + Send>| {
+        let pump = |mut from: UnixStream, mut to: UnixStream, mut route: Route| {
             std::thread::spawn(move || {
                 let (mut buffer, mut held, mut out) = (vec![0; 64 * 1024], Vec::new(), Vec::new());
                 while let Ok(count @ 1..) = from.read(&mut buffer) {

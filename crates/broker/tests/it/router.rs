@@ -513,3 +513,71 @@ fn recorded_sub_agents_belong_to_their_roots_owner() {
         assert_eq!(table.router.status().early, 0, "{name}");
     }
 }
+
+/// A hundred clients with a hundred turns each: at no time has one had more than twice what another has had.
+#[test]
+fn places_are_shared_fairly() {
+    let mut table = Table::new(limits(8));
+    let clients = 1..=100_u64;
+    for client in clients.clone() {
+        table.join(client);
+        table.client(
+            client,
+            &json!({"id": 0, "method": "broker/hello", "params": {"queue": {"deadlineMs": u64::MAX}}}),
+        );
+        table.client_got(client);
+        table.thread(client, &format!("t{client}"));
+    }
+    let ask = |client: u64| json!({"id": "go", "method": "turn/start", "params": {"threadId": format!("t{client}")}});
+    for client in clients.clone() {
+        table.client(client, &ask(client));
+    }
+    let (mut had, mut running) = (vec![0_u32; 101], std::collections::VecDeque::new());
+    while had.iter().sum::<u32>() < 10_000 {
+        while let Some(done) = table.done.pop_front() {
+            if let Done::Server(frame) = done {
+                let thread = frame["params"]["threadId"].as_str().unwrap().to_owned();
+                running.push_back((thread[1..].parse::<u64>().unwrap(), frame["id"].clone()));
+            }
+        }
+        assert!(running.len() <= 8);
+        let (client, id) = running.pop_front().unwrap();
+        let turn = format!("u{client}-{}", had[usize::try_from(client).unwrap()]);
+        table.server(&json!({"id": id, "result": {"turn": {"id": turn}}}));
+        table.complete(&format!("t{client}"), &turn);
+        had[usize::try_from(client).unwrap()] += 1;
+        if had[usize::try_from(client).unwrap()] < 100 {
+            table.client(client, &ask(client));
+        }
+        let (least, most) = (had[1..].iter().min().unwrap(), had[1..].iter().max().unwrap());
+        assert!(*most <= 2 * (*least).max(1), "{least} and {most}");
+    }
+}
+
+proptest::proptest! {
+    /// Ids are given back byte for byte, however they are written, and nothing else is touched.
+    #[test]
+    fn ids_come_back_byte_for_byte(id in r#"-?[1-9][0-9]{0,17}|"([a-z0-9 {}:,\[\]]|\\["\\/n]|\\u00[2-7][0-9]){0,12}""#, pad in " {0,3}") {
+        use bytes::Bytes;
+        use codex_broker::router::Action;
+        let mut table = Table::new(limits(8));
+        table.join(1);
+        let ask = Bytes::from(format!(r#"{{{pad}"params":{{"id":{id}}},"id"{pad}:{pad}{id}{pad},"method":"model/list"}}"#));
+        let mut up = Vec::new();
+        table.router.handle(Event::FromClient(ClientId::new(1), &ask), &mut |action| {
+            if let Action::ToServer { frame } = action { up = frame.to_vec() }
+        });
+        let known: Value = serde_json::from_slice(&up).unwrap();
+        let expected = String::from_utf8(ask.to_vec()).unwrap();
+        let own = known["id"].to_string();
+        let at = expected.rfind(&format!("{pad}{id}{pad},\"method\"")).unwrap() + pad.len();
+        let expected = format!("{}{own}{}", &expected[..at], &expected[at + id.len()..]);
+        proptest::prop_assert_eq!(String::from_utf8(up).unwrap(), expected);
+        let answer = Bytes::from(format!(r#"{{"id":{own},"result":{{"id":{own}}}}}"#));
+        let mut down = Vec::new();
+        table.router.handle(Event::FromServer(&answer), &mut |action| {
+            if let Action::ToClient { frame, .. } = action { down = frame.to_vec() }
+        });
+        proptest::prop_assert_eq!(String::from_utf8(down).unwrap(), format!(r#"{{"id":{id},"result":{{"id":{own}}}}}"#));
+    }
+}
