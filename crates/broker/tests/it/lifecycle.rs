@@ -211,7 +211,7 @@ async fn a_client_that_leaves_lets_the_server_go_after_its_time() {
 }
 
 /// Dropped at any await point, starting leaves at most a broker that goes by itself, and keeps nobody from starting one.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn starting_may_be_given_up_at_any_point() {
     let codex = ScriptedCodex::new(Script::new());
     let outside = outside(&codex).set("brokerIdleMs", json!(500)).set("childIdleMs", json!(100));
@@ -228,6 +228,8 @@ async fn starting_may_be_given_up_at_any_point() {
         })
         .await;
     }
-    assert_eq!(ask(&outside.client().await, "hi").await.answer(), Some("OK."));
+    let client = outside.client().await;
+    assert_eq!(ask(&client, "hi").await.answer(), Some("OK."));
+    client.shutdown().await;
     assert_eq!(outside.leaks.wait(LIMIT), []);
 }
