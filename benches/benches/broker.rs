@@ -7,7 +7,11 @@
 //! - `line/8MB`: one message of eight million bytes.
 //! - Printed besides, because criterion knows means only: the percentiles of a round trip, and the processor time of the
 //!   broker's thread for 100,000 messages.
-#![expect(clippy::print_stdout, reason = "a bench tells people its figures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench may panic, and tells people its figures"
+)]
 
 #[cfg(unix)]
 fn main() {
@@ -34,6 +38,9 @@ mod unix {
     use tokio::sync::oneshot;
 
     const THREAD: &str = "01a1f73e-edff-7ed1-8a13-244b332d23b5";
+
+    /// Takes a line, and puts what becomes of it into a buffer.
+    type Route = Box<dyn FnMut(&[u8], &mut Vec<u8>) + Send>;
 
     #[derive(Clone, Copy, PartialEq)]
     enum Via {
@@ -116,9 +123,7 @@ mod unix {
             out.extend_from_slice(&id(&line[at..end]).unwrap_or_default());
             out.extend_from_slice(&line[end..]);
         };
-        let pump = |mut from: UnixStream,
-                    mut to: UnixStream,
-                    mut route: Box<dyn FnMut(&[u8], &mut Vec<u8>) + Send>| {
+        let pump = |mut from: UnixStream, mut to: UnixStream, mut route: Route| {
             std::thread::spawn(move || {
                 let (mut buffer, mut held, mut out) = (vec![0; 64 * 1024], Vec::new(), Vec::new());
                 while let Ok(count @ 1..) = from.read(&mut buffer) {

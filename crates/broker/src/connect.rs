@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::endpoint::Endpoint;
 use crate::guard;
 use crate::listener;
-use crate::process::{self, LOOK};
+use crate::process::{self, LOOK, due};
 use crate::serve::lock_file;
 use crate::status::BrokerStatus;
 
@@ -29,7 +29,8 @@ pub struct ConnectOptions {
     pub start: Option<ChildOptions>,
     /// How long finding or starting one may take in all. Default 10 s.
     pub within: Duration,
-    /// How long a broker may take to answer `broker/status`; then it is taken for wedged. Default 5 s.
+    /// How long a broker may take to answer `broker/status`; then it is taken for wedged, unless the system says that it is
+    /// at work. Default 5 s.
     pub handshake: Duration,
     /// So long after the question the system is asked whether the broker's process is stopped, again and again.
     /// Default 300 ms.
@@ -124,6 +125,8 @@ enum Found {
     Nobody,
     Stopped(Option<u32>),
     Wedged(Option<u32>),
+    /// It has not answered, and it is at work: the machine is slow, or it has much to do.
+    Slow,
 }
 
 /// Connects to the broker of this endpoint, and starts one when none answers, or when the one that is there is stopped or
@@ -143,13 +146,13 @@ pub async fn connect_or_start(
     endpoint: &Endpoint,
     options: &ConnectOptions,
 ) -> Result<Connection, ConnectError> {
-    let due = Instant::now() + options.within;
+    let due = due(options.within);
     loop {
         let found = probe(endpoint, options).await?;
         let problem = match found {
             Found::Answers(found) if !found.1.stopping => return greet(endpoint, options, found.0).await,
             // It is about to end.
-            Found::Answers(_) => None,
+            Found::Answers(_) | Found::Slow => None,
             Found::Nobody => Some((ConnectErrorKind::NotRunning, None)),
             Found::Stopped(pid) => Some((ConnectErrorKind::Stopped, pid)),
             Found::Wedged(pid) => Some((ConnectErrorKind::NotAnswering, pid)),
@@ -185,7 +188,7 @@ pub async fn status(endpoint: &Endpoint, within: Duration) -> Result<BrokerStatu
 ///
 /// As [`status`]; [`ConnectErrorKind::Refused`] when clients are connected.
 pub async fn stop(endpoint: &Endpoint, force: bool, within: Duration) -> Result<(), ConnectError> {
-    let due = Instant::now() + within;
+    let due = due(within);
     let (mut wire, _) = find(endpoint, within).await?;
     wire.ask("broker/shutdown", &json!({ "force": force }), due).await?;
     let mut rest = Vec::new();
@@ -215,7 +218,7 @@ pub async fn release(endpoint: &Endpoint, within: Duration) -> Result<bool, Conn
         Err(error) => return Err(error),
     };
     let deadline = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-    wire.ask("broker/release", &json!({ "deadlineMs": deadline }), Instant::now() + within + END).await?;
+    wire.ask("broker/release", &json!({ "deadlineMs": deadline }), due(within.saturating_add(END))).await?;
     Ok(true)
 }
 
@@ -226,7 +229,7 @@ async fn find(endpoint: &Endpoint, within: Duration) -> Result<(Wire, BrokerStat
         Found::Answers(found) => Ok(*found),
         Found::Nobody => Err(absent(endpoint, ConnectErrorKind::NotRunning)),
         Found::Stopped(_) => Err(absent(endpoint, ConnectErrorKind::Stopped)),
-        Found::Wedged(_) => Err(absent(endpoint, ConnectErrorKind::NotAnswering)),
+        Found::Wedged(_) | Found::Slow => Err(absent(endpoint, ConnectErrorKind::NotAnswering)),
     }
 }
 
@@ -246,7 +249,7 @@ pub(crate) async fn answers(endpoint: &Endpoint, within: Duration) -> Result<(),
 
 /// Looks who is there: connects, and asks for the status.
 async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Found, ConnectError> {
-    let due = Instant::now() + options.handshake;
+    let due = due(options.handshake);
     let stream = match timeout_at(due, listener::connect(endpoint)).await {
         Err(_) => return Ok(Found::Wedged(None)),
         Ok(Ok(stream)) => stream,
@@ -262,6 +265,7 @@ async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Found, C
     let pid = stream.pid;
     let mut wire = Wire { reader: BufReader::new(stream.reader), writer: stream.writer, pid };
     let params = json!({});
+    let before = pid.and_then(process::progress);
     let answer = {
         let asking = wire.ask("broker/status", &params, due);
         tokio::pin!(asking);
@@ -280,7 +284,10 @@ async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Found, C
                 Err(ConnectError::new(ConnectErrorKind::Io, format!("{endpoint} is no broker: {error}")))
             }
         },
-        Err(error) if error.kind() == ConnectErrorKind::NotAnswering => Ok(Found::Wedged(pid)),
+        Err(error) if error.kind() == ConnectErrorKind::NotAnswering => {
+            let works = pid.and_then(process::progress).is_some_and(|now| now.since(before));
+            Ok(if works { Found::Slow } else { Found::Wedged(pid) })
+        }
         Err(error) if error.kind() == ConnectErrorKind::Io => Ok(Found::Nobody),
         Err(error) => Err(error),
     }
@@ -296,7 +303,7 @@ async fn greet(
     if let Some(queue) = options.queue {
         hello["queue"] = json!({ "deadlineMs": u64::try_from(queue.as_millis()).unwrap_or(u64::MAX) });
     }
-    wire.ask("broker/hello", &hello, Instant::now() + options.handshake).await?;
+    wire.ask("broker/hello", &hello, due(options.handshake)).await?;
     let reader = guard::watch(endpoint.clone(), Box::new(wire.reader), wire.pid, options.handshake);
     Ok(Connection::from_io(reader, wire.writer))
 }
@@ -359,7 +366,7 @@ async fn start(
     // Whoever had the gate before may have started one since we looked.
     match probe(endpoint, options).await? {
         Found::Answers(found) if !found.1.stopping => return Ok(Some(found.0)),
-        Found::Answers(_) => return Ok(None),
+        Found::Answers(_) | Found::Slow => return Ok(None),
         Found::Nobody => {}
         #[cfg(unix)]
         Found::Stopped(Some(pid)) | Found::Wedged(Some(pid)) => process::kill(pid),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// A process or any of its group is stopped (SIGSTOP, a debugger): it will not answer before somebody wakes it.
 ///
 /// `false` where the system does not tell, which is everywhere but on Linux: there a deadline has to do.
@@ -37,6 +39,33 @@ pub(crate) fn kill(pid: u32) {
     }
 }
 
+/// A deadline so long from now; at most a year, so that no time that somebody names is too long for the clock.
+pub(crate) fn due(after: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + after.min(YEAR)
+}
+
+/// How far a process has come: changes as long as it gets work done. `None` where the system does not tell.
+pub(crate) fn progress(pid: u32) -> Option<Progress> {
+    imp::progress(pid)
+}
+
+/// What [`progress`] compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Processor time, in the system's ticks.
+    ticks: u64,
+    /// It waits for a processor or a disk, not for anything that is to happen.
+    runnable: bool,
+}
+
+impl Progress {
+    /// Whether it did, or is about to do, something since `before`.
+    pub(crate) fn since(self, before: Option<Self>) -> bool {
+        self.runnable || before.is_some_and(|before| before.ticks != self.ticks)
+    }
+}
+
 /// How often a process that cannot be waited for is looked at.
 pub(crate) const LOOK: Duration = Duration::from_millis(10);
 
@@ -69,6 +98,15 @@ mod imp {
         Some((state, fields.nth(1)?.parse().ok()?))
     }
 
+    pub(super) fn progress(pid: u32) -> Option<super::Progress> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        // User and system time are the 14th and 15th field of the line, of which two were cut off.
+        let ticks = number(11)? + number(12)?;
+        Some(super::Progress { ticks, runnable: matches!(*fields.first()?, "R" | "D") })
+    }
+
     pub(super) fn state(pid: u32) -> Option<char> {
         look(&pid.to_string()).map(|(state, _)| state)
     }
@@ -89,6 +127,10 @@ mod imp {
 
     pub(super) fn group(_leader: u32) -> Vec<Process> {
         Vec::new()
+    }
+
+    pub(super) fn progress(_pid: u32) -> Option<super::Progress> {
+        None
     }
 
     pub(super) fn state(_pid: u32) -> Option<char> {

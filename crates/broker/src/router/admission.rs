@@ -25,7 +25,7 @@ impl<C: Conventions> Router<C> {
         }
         let wait = self.clients.get(&client).and_then(|client| client.queue_for);
         match wait {
-            Some(wait) if self.queue.len() < self.limits.max_queued => {
+            Some(wait) if self.has_room_for(frame) => {
                 self.counters.queued += 1;
                 let order = self.fresh_id();
                 let thread = thread.map(Into::into);
@@ -37,6 +37,12 @@ impl<C: Conventions> Router<C> {
                 self.refuse_busy(client, &frame[span], sink);
             }
         }
+    }
+
+    /// Whether the queue takes one more.
+    fn has_room_for(&self, frame: &Bytes) -> bool {
+        let bytes: usize = self.queue.iter().map(|entry| entry.frame.len()).sum();
+        self.queue.len() < self.limits.max_queued && bytes + frame.len() <= self.limits.max_queued_bytes
     }
 
     /// Whether a turn may start: there is a place, and the thread is not busy.

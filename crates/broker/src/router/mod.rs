@@ -145,6 +145,8 @@ pub struct Limits {
     pub max_active_turns: usize,
     /// How many requests may be queued. Default 1024.
     pub max_queued: usize,
+    /// How many bytes of them. Default 64 MiB.
+    pub max_queued_bytes: usize,
     /// What a refused client is told to wait. Default 1 s.
     pub retry_after: Duration,
     /// How long the turn of a departed client may take to end once it was interrupted; then it no longer counts.
@@ -161,6 +163,7 @@ impl Default for Limits {
         Self {
             max_active_turns: 8,
             max_queued: 1024,
+            max_queued_bytes: 64 * 1024 * 1024,
             retry_after: Duration::from_secs(1),
             abandon_grace: Duration::from_secs(10),
             max_early_frames: 1024,

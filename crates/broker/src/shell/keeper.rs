@@ -99,7 +99,9 @@ fn next_look<C: Conventions + Clone>(hub: &Hub<C>, state: &State<C>) -> Instant 
     let soon = if state.server.is_some() || !state.ports.is_empty() || state.end.is_some() {
         now + LOOK
     } else {
-        state.alone_since.unwrap_or(now) + hub.options.broker_idle
+        // Alone: the next thing to happen is the end.
+        let idle = hub.options.broker_idle;
+        state.alone_since.and_then(|since| since.checked_add(idle)).unwrap_or_else(|| process::due(idle))
     };
     state.next_timer().map_or(soon, |timer| timer.min(soon)).max(now + Duration::from_millis(1))
 }

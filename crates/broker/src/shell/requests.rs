@@ -32,7 +32,7 @@ impl<C: Conventions + Clone> Hub<C> {
                     .map_err(|problem| RpcError::new(RpcError::INTERNAL_ERROR, problem.to_string())),
                 ("broker/shutdown", Ok(params)) => self.shutdown(state, &call, params.force),
                 (_, Ok(params)) => {
-                    let due = Instant::now() + Duration::from_millis(params.deadline_ms);
+                    let due = process::due(Duration::from_millis(params.deadline_ms));
                     state.releases.push(Release { client: call.client, id: call.id, due });
                     self.serve_releases(state);
                     continue;

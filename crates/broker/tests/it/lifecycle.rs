@@ -209,3 +209,27 @@ async fn a_client_that_leaves_lets_the_server_go_after_its_time() {
     assert!(Duration::from_millis(status.uptime_ms) < LIMIT);
     outside.stop().await;
 }
+
+/// Dropped at any await point, starting leaves at most a broker that goes by itself, and keeps nobody from starting one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starting_may_be_given_up_at_any_point() {
+    let codex = ScriptedCodex::new(Script::new());
+    let outside = outside(&codex).set("brokerIdleMs", json!(500)).set("childIdleMs", json!(100));
+    let options = outside.options();
+    for polls in [1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 40] {
+        let mut starting = Box::pin(connect_or_start(&outside.endpoint, &options));
+        let mut left = polls;
+        std::future::poll_fn(|cx| {
+            left -= 1;
+            if left == 0 || starting.as_mut().poll(cx).is_ready() {
+                return std::task::Poll::Ready(());
+            }
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+    let client = outside.client().await;
+    assert_eq!(ask(&client, "hi").await.answer(), Some("OK."));
+    client.shutdown().await;
+    assert_eq!(outside.leaks.wait(LIMIT), []);
+}

@@ -1,5 +1,7 @@
 //! Tests of the broker, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 #[cfg(unix)]
 mod lifecycle;
 mod model;

@@ -282,11 +282,9 @@ impl World {
             (7, Some(client), Some(thread)) => {
                 self.send(table, client, "thread/read", json!({"threadId": thread}));
             }
-            (8, Some(client), Some(thread)) => {
-                if self.topics[thread].root.is_none() {
-                    self.people.get_mut(&client).unwrap().watches.insert(thread.to_owned());
-                    self.send(table, client, "broker/watch", json!({"threadId": thread}));
-                }
+            (8, Some(client), Some(thread)) if self.topics[thread].root.is_none() => {
+                self.people.get_mut(&client).unwrap().watches.insert(thread.to_owned());
+                self.send(table, client, "broker/watch", json!({"threadId": thread}));
             }
             (9, Some(client), _) => self.leave(table, client),
             (10..=14, ..) => self.serve(table, second),

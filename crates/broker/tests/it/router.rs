@@ -16,12 +16,12 @@ fn ids_of_clients_do_not_meet() {
     for (client, id) in [(1, json!(1)), (2, json!(1)), (2, json!("1"))] {
         table.client(client, &json!({"id": id, "method": "model/list", "params": {"id": 1}}));
     }
-    let up: Vec<Value> = (0..3).map(|_| table.to_server()).collect();
+    let up: Vec<Value> = (0..3).map(|_| table.server_got()).collect();
     assert!(up[0]["id"] != up[1]["id"] && up[1]["id"] != up[2]["id"]);
     assert_eq!(up[0]["params"], json!({"id": 1}));
     for (at, client, id) in [(2, 2, json!("1")), (0, 1, json!(1)), (1, 2, json!(1))] {
         table.server(&json!({"result": {"n": at}, "id": up[at]["id"]}));
-        assert_eq!(table.to_client(client), json!({"result": {"n": at}, "id": id}));
+        assert_eq!(table.client_got(client), json!({"result": {"n": at}, "id": id}));
     }
     // An answer comes once.
     table.server(&json!({"result": {}, "id": up[0]["id"]}));
@@ -34,16 +34,16 @@ fn early_notifications_come_behind_the_answer_in_order() {
     table.join(1);
     table.join(2);
     table.client(1, &json!({"id": 5, "method": "thread/start", "params": {}}));
-    let id = table.to_server()["id"].clone();
+    let id = table.server_got()["id"].clone();
     table.server(&note("t", "a"));
     table.server(&json!({"id": 0, "method": "item/tool/call", "params": {"threadId": "t"}}));
     table.server(&note("t", "b"));
     table.nothing();
     table.server(&json!({"id": id, "result": {"thread": {"id": "t"}}}));
-    assert_eq!(table.to_client(1)["id"], 5);
-    assert_eq!(table.to_client(1), note("t", "a"));
-    assert_eq!(table.to_client(1)["method"], "item/tool/call");
-    assert_eq!(table.to_client(1), note("t", "b"));
+    assert_eq!(table.client_got(1)["id"], 5);
+    assert_eq!(table.client_got(1), note("t", "a"));
+    assert_eq!(table.client_got(1)["method"], "item/tool/call");
+    assert_eq!(table.client_got(1), note("t", "b"));
     table.nothing();
 }
 
@@ -52,11 +52,11 @@ fn what_nobody_can_claim_is_dropped_and_its_requests_declined() {
     let mut table = Table::new(limits(8));
     table.join(1);
     table.client(1, &json!({"id": 5, "method": "thread/start", "params": {}}));
-    let id = table.to_server()["id"].clone();
+    let id = table.server_got()["id"].clone();
     table.server(&note("t", "a"));
     table.server(&json!({"id": 9, "method": "item/tool/call", "params": {"threadId": "t"}}));
     table.server(&json!({"id": id, "error": {"code": -32600, "message": "no"}}));
-    assert_eq!(table.to_client(1)["error"]["code"], -32600);
+    assert_eq!(table.client_got(1)["error"]["code"], -32600);
     assert_eq!(table.next(), Done::Decline(json!(9), "item/tool/call".into()));
     assert_eq!(table.router.status().early, 0);
     // And with nothing under way, at once.
@@ -72,13 +72,13 @@ fn server_requests_come_back_under_the_servers_id_once() {
     table.join(2);
     table.thread(1, "t");
     table.server(&json!({"id": "s", "method": "item/tool/call", "params": {"threadId": "t", "id": 1}}));
-    let ask = table.to_client(1);
+    let ask = table.client_got(1);
     assert_eq!(ask["params"], json!({"threadId": "t", "id": 1}));
     let answer = json!({"id": ask["id"], "result": {"ok": true}});
     table.client(2, &answer);
     table.nothing();
     table.client(1, &answer);
-    assert_eq!(table.to_server(), json!({"id": "s", "result": {"ok": true}}));
+    assert_eq!(table.server_got(), json!({"id": "s", "result": {"ok": true}}));
     table.client(1, &answer);
     table.nothing();
 }
@@ -90,13 +90,13 @@ fn connection_wide_notifications_go_to_all_that_want_them() {
     table.event(Event::Joined(ClientId::new(2)));
     let capabilities = json!({"optOutNotificationMethods": ["configWarning"]});
     table.client(2, &json!({"id": 0, "method": "initialize", "params": {"capabilities": capabilities}}));
-    table.to_client(2);
+    table.client_got(2);
     table.event(Event::Joined(ClientId::new(3)));
     table.server(&json!({"method": "configWarning", "params": {}}));
-    table.to_client(1);
+    table.client_got(1);
     table.server(&json!({"method": "account/updated", "params": {}}));
-    table.to_client(1);
-    table.to_client(2);
+    table.client_got(1);
+    table.client_got(2);
     table.nothing();
 }
 
@@ -109,23 +109,23 @@ fn others_look_interrupt_and_watch_but_do_not_drive() {
     table.turn(1, "t", "u");
     for method in ["turn/start", "turn/steer", "thread/resume", "thread/archive", "review/start"] {
         table.client(2, &json!({"id": 1, "method": method, "params": {"threadId": "t"}}));
-        assert_eq!(table.to_client(2)["error"]["data"]["reason"], "thread_owned", "{method}");
+        assert_eq!(table.client_got(2)["error"]["data"]["reason"], "thread_owned", "{method}");
     }
     for method in ["thread/read", "turn/interrupt", "thread/fork"] {
         table.client(2, &json!({"id": 1, "method": method, "params": {"threadId": "t", "turnId": "u"}}));
-        assert_eq!(table.to_server()["method"], method);
+        assert_eq!(table.server_got()["method"], method);
     }
     table.client(2, &json!({"id": 2, "method": "broker/watch", "params": {"threadId": "t"}}));
-    assert_eq!(table.to_client(2)["result"], json!({}));
+    assert_eq!(table.client_got(2)["result"], json!({}));
     table.server(&note("t", "a"));
-    assert_eq!((table.to_client(1), table.to_client(2)), (note("t", "a"), note("t", "a")));
+    assert_eq!((table.client_got(1), table.client_got(2)), (note("t", "a"), note("t", "a")));
     // A watcher is not asked.
     table.server(&json!({"id": 1, "method": "item/tool/call", "params": {"threadId": "t"}}));
-    table.to_client(1);
+    table.client_got(1);
     table.client(2, &json!({"id": 2, "method": "broker/unwatch", "params": {"threadId": "t"}}));
-    table.to_client(2);
+    table.client_got(2);
     table.server(&note("t", "b"));
-    table.to_client(1);
+    table.client_got(1);
     table.nothing();
 }
 
@@ -139,7 +139,7 @@ fn the_bound_refuses_with_data_and_a_busy_thread_does_too() {
     table.turn(1, "a", "u1");
     let busy = |table: &mut Table, thread: &str, active: usize| {
         table.client(1, &json!({"id": 9, "method": "turn/start", "params": {"threadId": thread}}));
-        let error = table.to_client(1)["error"].take();
+        let error = table.client_got(1)["error"].take();
         let data = json!({"reason": "broker_busy", "activeTurns": active, "limit": 2, "retryAfterMs": 1000});
         assert_eq!((&error["code"], &error["data"]), (&json!(-32001), &data));
     };
@@ -147,24 +147,24 @@ fn the_bound_refuses_with_data_and_a_busy_thread_does_too() {
     table.turn(1, "b", "u2");
     busy(&mut table, "c", 2);
     table.complete("a", "u1");
-    table.to_client(1);
+    table.client_got(1);
     // The same end twice frees one place.
     table.complete("a", "u1");
-    table.to_client(1);
+    table.client_got(1);
     table.turn(1, "c", "u3");
     busy(&mut table, "a", 2);
     // A fatal error ends a turn without `turn/completed`; one that is retried does not.
     let fault = |retry: bool| json!({"method": "error", "params": {"threadId": "b", "turnId": "u2", "willRetry": retry, "error": {}}});
     table.server(&fault(true));
-    table.to_client(1);
+    table.client_got(1);
     busy(&mut table, "a", 2);
     table.server(&fault(false));
-    table.to_client(1);
+    table.client_got(1);
     assert_eq!(table.router.status().active_turns, 1);
     // A refusal of Codex's own passes as it is, and takes no place.
     let id = table.ask_turn(1, "a");
     table.server(&json!({"id": id, "error": {"code": -32001, "message": "overloaded", "data": {"x": 1}}}));
-    assert_eq!(table.to_client(1)["error"]["data"], json!({"x": 1}));
+    assert_eq!(table.client_got(1)["error"]["data"], json!({"x": 1}));
     assert_eq!(table.router.status().active_turns, 1);
 }
 
@@ -175,7 +175,7 @@ fn a_review_ends_by_either_of_its_ids() {
         table.join(1);
         table.thread(1, "t");
         table.client(1, &json!({"id": 1, "method": "review/start", "params": {"threadId": "t"}}));
-        let id = table.to_server()["id"].clone();
+        let id = table.server_got()["id"].clone();
         let started = json!({"threadId": "t", "turn": {"id": "started"}});
         table.server(&json!({"method": "turn/started", "params": started}));
         table.server(&json!({"id": id, "result": {"turn": {"id": "answered"}, "reviewThreadId": "t"}}));
@@ -193,9 +193,9 @@ fn a_turn_may_end_before_its_answer() {
     table.thread(1, "t");
     let id = table.ask_turn(1, "t");
     table.complete("t", "u");
-    table.to_client(1);
+    table.client_got(1);
     table.server(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
-    table.to_client(1);
+    table.client_got(1);
     assert_eq!(table.router.status().active_turns, 0);
     table.turn(1, "t", "u2");
     assert_eq!(table.router.status().active_turns, 1);
@@ -215,13 +215,13 @@ fn with_a_bound_of_one_it_is_the_references_contract() {
         table.thread(1, "t");
         table.thread(2, "v");
         table.client(1, &json!({"id": 1, "method": method, "params": {"threadId": "t"}}));
-        let id = table.to_server()["id"].clone();
+        let id = table.server_got()["id"].clone();
         let refused = |table: &mut Table| {
             for method in
                 ["turn/start", "review/start", "thread/start", "thread/list", "account/read", "turn/steer"]
             {
                 table.client(2, &json!({"id": 7, "method": method, "params": {"threadId": "v"}}));
-                let answer = table.to_client(2);
+                let answer = table.client_got(2);
                 assert_eq!(
                     (&answer["id"], &answer["error"]["code"]),
                     (&json!(7), &json!(-32001)),
@@ -234,28 +234,28 @@ fn with_a_bound_of_one_it_is_the_references_contract() {
                 2,
                 &json!({"id": 8, "method": "turn/interrupt", "params": {"threadId": "t", "turnId": "u"}}),
             );
-            let id = table.to_server()["id"].clone();
+            let id = table.server_got()["id"].clone();
             table.server(&json!({"id": id, "result": {}}));
-            assert_eq!(table.to_client(2), json!({"id": 8, "result": {}}));
+            assert_eq!(table.client_got(2), json!({"id": 8, "result": {}}));
             // The broker's own methods and handshakes are no matter of the stream.
             table.client(2, &json!({"id": 9, "method": "broker/status"}));
             assert_eq!(table.next(), Done::Call(2, "broker/status".into()));
         };
         refused(&mut table);
         table.server(&json!({"id": id, "result": answer}));
-        table.to_client(1);
+        table.client_got(1);
         refused(&mut table);
         // The stream's own client goes on as it likes.
         table.client(1, &json!({"id": 2, "method": "thread/list", "params": {}}));
-        assert_eq!(table.to_server()["method"], "thread/list");
+        assert_eq!(table.server_got()["method"], "thread/list");
         table.join(3);
         table.server(&json!({"method": "turn/started", "params": {"threadId": "t", "turn": {"id": "u"}}}));
-        table.to_client(1);
+        table.client_got(1);
         table.complete("t", "u");
-        table.to_client(1);
+        table.client_got(1);
         // All is open again.
         table.client(2, &json!({"id": 7, "method": "thread/list", "params": {}}));
-        assert_eq!(table.to_server()["method"], "thread/list");
+        assert_eq!(table.server_got()["method"], "thread/list");
         table.turn(2, "v", "w");
     }
 }
@@ -269,7 +269,7 @@ fn who_asked_to_wait_waits_and_those_with_the_fewest_turns_go_first() {
             client,
             &json!({"id": 0, "method": "broker/hello", "params": {"queue": {"deadlineMs": 50}}}),
         );
-        assert_eq!(table.to_client(client)["result"]["maxActiveTurns"], 2);
+        assert_eq!(table.client_got(client)["result"]["maxActiveTurns"], 2);
         for thread in ["a", "b", "c"] {
             table.thread(client, &format!("{thread}{client}"));
         }
@@ -284,8 +284,8 @@ fn who_asked_to_wait_waits_and_those_with_the_fewest_turns_go_first() {
     let mut order = Vec::new();
     for (thread, turn) in [("a1", "u1"), ("b1", "u2")] {
         table.complete(thread, turn);
-        table.to_client(1);
-        order.push(table.to_server()["params"]["threadId"].as_str().unwrap().to_owned());
+        table.client_got(1);
+        order.push(table.server_got()["params"]["threadId"].as_str().unwrap().to_owned());
     }
     // While client 1 has one of two places, client 2 goes first; then it has none and came before 3.
     assert_eq!(order, ["a2", "c1"]);
@@ -294,7 +294,7 @@ fn who_asked_to_wait_waits_and_those_with_the_fewest_turns_go_first() {
         table.event(Event::Expired(ticket));
     }
     for (client, id) in [(2, "b2"), (3, "a3")] {
-        let answer = table.to_client(client);
+        let answer = table.client_got(client);
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(id), &json!(-32001)));
     }
     table.nothing();
@@ -309,13 +309,13 @@ fn a_departed_clients_turns_are_interrupted_and_its_requests_answered() {
     table.thread(1, "t");
     table.turn(1, "t", "u");
     table.server(&json!({"id": 3, "method": "item/tool/call", "params": {"threadId": "t", "tool": "x"}}));
-    table.to_client(1);
+    table.client_got(1);
     table.event(Event::Left(ClientId::new(1)));
     assert_eq!(table.next(), Done::Decline(json!(3), "item/tool/call".into()));
-    let interrupt = table.to_server();
+    let interrupt = table.server_got();
     assert_eq!(interrupt["method"], "turn/interrupt");
     assert_eq!(interrupt["params"], json!({"threadId": "t", "turnId": "u"}));
-    assert_eq!(table.to_server()["method"], "thread/backgroundTerminals/clean");
+    assert_eq!(table.server_got()["method"], "thread/backgroundTerminals/clean");
     table.server(&json!({"id": interrupt["id"], "result": {}}));
     table.server(&note("t", "a"));
     table.server(&json!({"id": 4, "method": "item/tool/call", "params": {"threadId": "t"}}));
@@ -326,9 +326,9 @@ fn a_departed_clients_turns_are_interrupted_and_its_requests_answered() {
     table.event(Event::Expired(table.tickets[0]));
     assert!(table.router.status().active_turns == 0);
     table.client(2, &json!({"id": 1, "method": "thread/resume", "params": {"threadId": "t"}}));
-    assert_eq!(table.to_server()["method"], "thread/resume");
+    assert_eq!(table.server_got()["method"], "thread/resume");
     table.server(&note("t", "b"));
-    assert_eq!(table.to_client(2), note("t", "b"));
+    assert_eq!(table.client_got(2), note("t", "b"));
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn a_turn_that_was_asked_for_by_one_who_left_is_interrupted_once_it_has_a_name()
     table.event(Event::Left(ClientId::new(1)));
     table.nothing();
     table.server(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
-    assert_eq!(table.to_server()["params"], json!({"threadId": "t", "turnId": "u"}));
+    assert_eq!(table.server_got()["params"], json!({"threadId": "t", "turnId": "u"}));
 }
 
 /// d07: one session's end leaves another's work alone; and a client may leave its own running.
@@ -350,7 +350,7 @@ fn d07_turns_run_on_when_their_client_said_so_and_others_are_untouched() {
     table.join(1);
     table.join(2);
     table.client(1, &json!({"id": 0, "method": "broker/hello", "params": {"onDisconnect": "leave"}}));
-    table.to_client(1);
+    table.client_got(1);
     for (client, thread) in [(1, "t"), (2, "v")] {
         table.thread(client, thread);
         table.turn(client, thread, "u");
@@ -359,7 +359,7 @@ fn d07_turns_run_on_when_their_client_said_so_and_others_are_untouched() {
     table.nothing();
     assert_eq!(table.router.status().active_turns, 2);
     table.server(&note("v", "a"));
-    assert_eq!(table.to_client(2), note("v", "a"));
+    assert_eq!(table.client_got(2), note("v", "a"));
     table.complete("t", "u");
     table.nothing();
     assert_eq!(table.router.status().active_turns, 1);
@@ -372,7 +372,7 @@ fn d03_the_servers_death_fails_all_that_is_in_flight_at_once() {
     table.join(1);
     table.join(2);
     table.client(2, &json!({"id": 0, "method": "broker/hello", "params": {"queue": {"deadlineMs": 50}}}));
-    table.to_client(2);
+    table.client_got(2);
     table.thread(1, "t");
     table.turn(1, "t", "u");
     table.thread(2, "v");
@@ -380,9 +380,9 @@ fn d03_the_servers_death_fails_all_that_is_in_flight_at_once() {
     table.thread(2, "w");
     table.client(2, &json!({"id": "queued", "method": "turn/start", "params": {"threadId": "w"}}));
     table.client(1, &json!({"id": "read", "method": "thread/read", "params": {"threadId": "t"}}));
-    table.to_server();
+    table.server_got();
     table.server(&json!({"id": 3, "method": "item/tool/call", "params": {"threadId": "t"}}));
-    let asked = table.to_client(1)["id"].clone();
+    let asked = table.client_got(1)["id"].clone();
     let error =
         RpcError::new(-32603, "the server ended (signal: 9)").with_data(json!({"stderrTail": "boom"}));
     table.event(Event::ServerDown(&error));
@@ -393,7 +393,7 @@ fn d03_the_servers_death_fails_all_that_is_in_flight_at_once() {
         ids.push((client, frame["id"].clone()));
     }
     assert_eq!(ids, [(2, json!("go")), (1, json!("read")), (2, json!("queued"))]);
-    let lost = table.to_client(1);
+    let lost = table.client_got(1);
     assert_eq!((&lost["method"], &lost["params"]["turnId"]), (&json!("error"), &json!("u")));
     assert_eq!(lost["params"]["willRetry"], false);
     assert!(lost["params"]["error"]["message"].as_str().unwrap().contains("signal: 9"));
@@ -407,9 +407,9 @@ fn d03_the_servers_death_fails_all_that_is_in_flight_at_once() {
     table.client(1, &json!({"id": 2, "method": "model/list", "params": {}}));
     table.nothing();
     table.event(Event::ServerUp);
-    let id = table.to_server()["id"].clone();
+    let id = table.server_got()["id"].clone();
     table.server(&json!({"id": id, "result": {}}));
-    let methods: Vec<Value> = (0..3).map(|_| table.to_server()["method"].take()).collect();
+    let methods: Vec<Value> = (0..3).map(|_| table.server_got()["method"].take()).collect();
     assert_eq!(methods, ["initialized", "model/list", "model/list"]);
 }
 
@@ -421,14 +421,14 @@ fn a_server_that_cannot_be_started_or_shake_hands_fails_those_who_wait() {
     table.client(1, &hello);
     assert_eq!(table.next(), Done::Start);
     table.event(Event::ServerDown(&RpcError::new(-32603, "codex was not found")));
-    assert_eq!(table.to_client(1)["error"]["message"], "codex was not found");
+    assert_eq!(table.client_got(1)["error"]["message"], "codex was not found");
     table.client(1, &hello);
     assert_eq!(table.next(), Done::Start);
     table.event(Event::ServerUp);
-    let id = table.to_server()["id"].clone();
+    let id = table.server_got()["id"].clone();
     table.server(&json!({"id": id, "error": {"code": -32600, "message": "too old"}}));
     assert_eq!(table.next(), Done::Stop);
-    assert!(table.to_client(1)["error"]["message"].as_str().unwrap().contains("too old"));
+    assert!(table.client_got(1)["error"]["message"].as_str().unwrap().contains("too old"));
     table.nothing();
 }
 
@@ -437,18 +437,18 @@ fn what_is_no_message_is_answered_or_counted() {
     let mut table = Table::new(limits(2));
     table.join(1);
     table.client(1, &json!([1]));
-    assert_eq!(table.to_client(1)["error"]["code"], -32600);
+    assert_eq!(table.client_got(1)["error"]["code"], -32600);
     table.client(1, &json!({"id": 4, "method": 7}));
-    assert_eq!(table.to_client(1)["id"], 4);
+    assert_eq!(table.client_got(1)["id"], 4);
     table.client(1, &json!({"id": 4, "method": "broker/dance"}));
-    assert_eq!(table.to_client(1)["error"]["code"], -32601);
+    assert_eq!(table.client_got(1)["error"]["code"], -32601);
     table.client(1, &json!({"id": 5, "method": "model/list"}));
-    let id = table.to_server()["id"].clone();
+    let id = table.server_got()["id"].clone();
     table.server(&json!({"id": id, "result": {}, "error": {}}));
-    assert_eq!(table.to_client(1)["error"]["code"], -32603);
+    assert_eq!(table.client_got(1)["error"]["code"], -32603);
     table.event(Event::Joined(ClientId::new(2)));
     table.client(2, &json!({"id": 1, "method": "model/list"}));
-    assert_eq!(table.to_client(2)["error"]["message"], "Not initialized");
+    assert_eq!(table.client_got(2)["error"]["message"], "Not initialized");
     table.nothing();
 }
 
@@ -477,7 +477,7 @@ fn recorded_sub_agents_belong_to_their_roots_owner() {
             }
             if entry["dir"] == "c->s" {
                 table.client(1, &message);
-                upstream.push((message["id"].clone(), table.to_server()["id"].clone()));
+                upstream.push((message["id"].clone(), table.server_got()["id"].clone()));
                 continue;
             }
             if method.is_empty() {
@@ -511,5 +511,73 @@ fn recorded_sub_agents_belong_to_their_roots_owner() {
         };
         assert_eq!(by_thread(&got), by_thread(&expected), "{name}");
         assert_eq!(table.router.status().early, 0, "{name}");
+    }
+}
+
+/// A hundred clients with a hundred turns each: at no time has one had more than twice what another has had.
+#[test]
+fn places_are_shared_fairly() {
+    let mut table = Table::new(limits(8));
+    let clients = 1..=100_u64;
+    for client in clients.clone() {
+        table.join(client);
+        table.client(
+            client,
+            &json!({"id": 0, "method": "broker/hello", "params": {"queue": {"deadlineMs": u64::MAX}}}),
+        );
+        table.client_got(client);
+        table.thread(client, &format!("t{client}"));
+    }
+    let ask = |client: u64| json!({"id": "go", "method": "turn/start", "params": {"threadId": format!("t{client}")}});
+    for client in clients.clone() {
+        table.client(client, &ask(client));
+    }
+    let (mut had, mut running) = (vec![0_u32; 101], std::collections::VecDeque::new());
+    while had.iter().sum::<u32>() < 10_000 {
+        while let Some(done) = table.done.pop_front() {
+            if let Done::Server(frame) = done {
+                let thread = frame["params"]["threadId"].as_str().unwrap().to_owned();
+                running.push_back((thread[1..].parse::<u64>().unwrap(), frame["id"].clone()));
+            }
+        }
+        assert!(running.len() <= 8);
+        let (client, id) = running.pop_front().unwrap();
+        let turn = format!("u{client}-{}", had[usize::try_from(client).unwrap()]);
+        table.server(&json!({"id": id, "result": {"turn": {"id": turn}}}));
+        table.complete(&format!("t{client}"), &turn);
+        had[usize::try_from(client).unwrap()] += 1;
+        if had[usize::try_from(client).unwrap()] < 100 {
+            table.client(client, &ask(client));
+        }
+        let (least, most) = (had[1..].iter().min().unwrap(), had[1..].iter().max().unwrap());
+        assert!(*most <= 2 * (*least).max(1), "{least} and {most}");
+    }
+}
+
+proptest::proptest! {
+    /// Ids are given back byte for byte, however they are written, and nothing else is touched.
+    #[test]
+    fn ids_come_back_byte_for_byte(id in r#"-?[1-9][0-9]{0,17}|"([a-z0-9 {}:,\[\]]|\\["\\/n]|\\u00[2-7][0-9]){0,12}""#, pad in " {0,3}") {
+        use bytes::Bytes;
+        use codex_broker::router::Action;
+        let mut table = Table::new(limits(8));
+        table.join(1);
+        let ask = Bytes::from(format!(r#"{{{pad}"params":{{"id":{id}}},"id"{pad}:{pad}{id}{pad},"method":"model/list"}}"#));
+        let mut up = Vec::new();
+        table.router.handle(Event::FromClient(ClientId::new(1), &ask), &mut |action| {
+            if let Action::ToServer { frame } = action { up = frame.to_vec() }
+        });
+        let known: Value = serde_json::from_slice(&up).unwrap();
+        let expected = String::from_utf8(ask.to_vec()).unwrap();
+        let own = known["id"].to_string();
+        let at = expected.rfind(&format!("{pad}{id}{pad},\"method\"")).unwrap() + pad.len();
+        let expected = format!("{}{own}{}", &expected[..at], &expected[at + id.len()..]);
+        proptest::prop_assert_eq!(String::from_utf8(up).unwrap(), expected);
+        let answer = Bytes::from(format!(r#"{{"id":{own},"result":{{"id":{own}}}}}"#));
+        let mut down = Vec::new();
+        table.router.handle(Event::FromServer(&answer), &mut |action| {
+            if let Action::ToClient { frame, .. } = action { down = frame.to_vec() }
+        });
+        proptest::prop_assert_eq!(String::from_utf8(down).unwrap(), format!(r#"{{"id":{id},"result":{{"id":{own}}}}}"#));
     }
 }

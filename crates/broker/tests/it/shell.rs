@@ -357,6 +357,11 @@ async fn what_is_no_message_is_refused_and_the_connection_lives() {
         .unwrap();
     assert!(raw.line().await["error"]["message"].as_str().unwrap().contains("over the limit of 10000 bytes"));
     assert!(raw.call("broker/status", json!({})).await["result"]["pid"].is_number());
+    // Times without end are taken for long ones.
+    let hello = json!({"queue": {"deadlineMs": u64::MAX}});
+    assert!(raw.call("broker/hello", hello).await["result"].is_object());
+    assert_eq!(raw.call("broker/release", json!({"deadlineMs": u64::MAX})).await["result"]["released"], true);
+    assert_eq!(raw.call("broker/hello", json!({"queue": 7})).await["error"]["code"], -32602);
     broker.finish().await;
     let mut rest = Vec::new();
     raw.reader.read_to_end(&mut rest).await.unwrap();

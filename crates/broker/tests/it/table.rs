@@ -42,7 +42,7 @@ impl Table {
             Action::StopServer => done.push_back(Done::Stop),
             Action::Decline { id, method, .. } => done.push_back(Done::Decline(parse(id), method.to_owned())),
             Action::Call { client, method, .. } => {
-                done.push_back(Done::Call(client.number(), method.to_owned()))
+                done.push_back(Done::Call(client.number(), method.to_owned()));
             }
             Action::Arm { ticket, .. } => tickets.push(ticket),
         });
@@ -63,7 +63,7 @@ impl Table {
     }
 
     #[track_caller]
-    pub(crate) fn to_server(&mut self) -> Value {
+    pub(crate) fn server_got(&mut self) -> Value {
         match self.next() {
             Done::Server(frame) => frame,
             other => panic!("not to the server: {other:?}"),
@@ -71,7 +71,7 @@ impl Table {
     }
 
     #[track_caller]
-    pub(crate) fn to_client(&mut self, client: u64) -> Value {
+    pub(crate) fn client_got(&mut self, client: u64) -> Value {
         match self.next() {
             Done::Client(to, frame) if to == client => frame,
             other => panic!("not to client {client}: {other:?}"),
@@ -90,11 +90,11 @@ impl Table {
         if self.done.front() == Some(&Done::Start) {
             self.next();
             self.event(Event::ServerUp);
-            let id = self.to_server()["id"].clone();
+            let id = self.server_got()["id"].clone();
             self.server(&json!({"id": id, "result": {"userAgent": "codex"}}));
-            assert_eq!(self.to_server(), json!({"method": "initialized"}));
+            assert_eq!(self.server_got(), json!({"method": "initialized"}));
         }
-        assert_eq!(self.to_client(client), json!({"id": "hi", "result": {"userAgent": "codex"}}));
+        assert_eq!(self.client_got(client), json!({"id": "hi", "result": {"userAgent": "codex"}}));
         self.client(client, &json!({"method": "initialized"}));
         self.nothing();
     }
@@ -102,22 +102,22 @@ impl Table {
     /// A thread of this client's.
     pub(crate) fn thread(&mut self, client: u64, thread: &str) {
         self.client(client, &json!({"id": "open", "method": "thread/start", "params": {}}));
-        let id = self.to_server()["id"].clone();
+        let id = self.server_got()["id"].clone();
         self.server(&json!({"id": id, "result": {"thread": {"id": thread}}}));
-        assert_eq!(self.to_client(client)["id"], "open");
+        assert_eq!(self.client_got(client)["id"], "open");
     }
 
     /// A request for a turn; gives the id under which the server got it.
     pub(crate) fn ask_turn(&mut self, client: u64, thread: &str) -> Value {
         self.client(client, &json!({"id": "go", "method": "turn/start", "params": {"threadId": thread}}));
-        self.to_server()["id"].clone()
+        self.server_got()["id"].clone()
     }
 
     /// A turn that runs.
     pub(crate) fn turn(&mut self, client: u64, thread: &str, turn: &str) {
         let id = self.ask_turn(client, thread);
         self.server(&json!({"id": id, "result": {"turn": {"id": turn}}}));
-        assert_eq!(self.to_client(client)["id"], "go");
+        assert_eq!(self.client_got(client)["id"], "go");
     }
 
     pub(crate) fn complete(&mut self, thread: &str, turn: &str) {
