@@ -78,7 +78,11 @@ async fn clients_share_one_server_and_get_what_is_theirs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_clients_with_long_answers_do_not_lock_up() {
     let text = "x".repeat(64 * 1024);
-    let broker = Inside::start(Script::new().turn(Turn::say(&text)), |options| {
+    // A process, so that its pipes are real and small.
+    let codex = ScriptedCodex::new(Script::new().turn(Turn::say(&text)));
+    let mut child = ChildOptions::new(codex.program()).args(["app-server"]);
+    child.env.push((codex.env().0.into(), codex.env().1.into()));
+    let broker = Inside::launch(Launch::child(child), |options| {
         options.limits.max_active_turns = 16;
         options.max_unread = 1024 * 1024;
     });
