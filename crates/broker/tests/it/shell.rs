@@ -240,6 +240,31 @@ async fn a_stopping_broker_sees_out_what_was_left_to_run() {
     broker.finish().await;
 }
 
+#[tokio::test]
+async fn what_was_left_to_run_is_not_left_for_ever() {
+    let broker = Inside::start(Script::new().turn(Turn::new([Step::Stall])), |options| {
+        options.max_unattended = Duration::from_millis(300);
+    });
+    let mut options = ConnectOptions::new();
+    options.leave_running = true;
+    let one = client(&broker.endpoint, &options).await;
+    let held = thread(&one).await;
+    let turn = one.start_turn(TurnStartParams::text(held, "stall"), TurnLimits::default()).await.unwrap();
+    assert_eq!(broker.status().await.active_turns, 1);
+    one.shutdown().await;
+    drop(turn);
+    // Looking is being a client: it is left alone until it has said so in its log.
+    let log = broker.endpoint.log().unwrap();
+    let given_up = async {
+        while !std::fs::read_to_string(&log).unwrap().contains("did not end in time") {
+            look_again().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, given_up).await.unwrap();
+    assert_eq!(broker.status().await.active_turns, 0);
+    broker.finish().await;
+}
+
 /// d07: a client that goes away has its turn interrupted; a turn of another goes on.
 #[tokio::test]
 async fn d07_one_clients_end_is_no_others() {
