@@ -80,6 +80,8 @@ pub struct ServeOptions<C = Codex> {
     pub stale_patience: Duration,
     /// With no client and no turn the server goes after this time, and with it its hold on threads. Default 2 s.
     pub child_idle: Duration,
+    /// With no client, turns that were left to run are given this long; then the server is ended under them. Default 1 h.
+    pub max_unattended: Duration,
     /// With no client the broker goes after this time. Default 5 min.
     pub broker_idle: Duration,
     /// How long a stop waits for the turns that still run. Default 10 s.
@@ -116,6 +118,7 @@ impl<C: Conventions> ServeOptions<C> {
             watched: Vec::new(),
             stale_patience: Duration::from_secs(30),
             child_idle: Duration::from_secs(2),
+            max_unattended: Duration::from_secs(3600),
             broker_idle: Duration::from_secs(300),
             drain: Duration::from_secs(10),
             grace: Grace::default(),

@@ -57,6 +57,12 @@ fn look<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) -> bool
         hub.retire(state, "nobody needs it");
     }
     hub.follow_up(state);
+    let unattended =
+        state.alone_since.is_some_and(|since| now.duration_since(since) >= hub.options.max_unattended);
+    if unattended && state.server.is_some() && !state.router.is_quiet() {
+        hub.give_up_server(state, "what was left to run did not end in time");
+        state.note_presence();
+    }
     let idle = state.alone_since.is_some_and(|since| now.duration_since(since) >= hub.options.broker_idle);
     if idle && state.idle_since.is_some() && state.end.is_none() {
         hub.log.say("nobody came for long");

@@ -58,6 +58,7 @@ impl<C: Conventions + Clone> Hub<C> {
             }
         }
         if std::mem::take(&mut state.stop_server) {
+            state.last_loss = Some("the server refused the handshake".to_owned());
             self.take_server_away(state);
         }
         if std::mem::take(&mut state.start_server) {

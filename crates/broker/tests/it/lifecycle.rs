@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use codex_broker::{ConnectErrorKind, ConnectOptions, connect_or_start, release, status, stop};
 use codex_rpc::client::TurnLimits;
-use codex_rpc::protocol::TurnStartParams;
+use codex_rpc::protocol::{ThreadStartParams, TurnStartParams};
 use codex_rpc::transport::ChildOptions;
 use codex_testkit::LIMIT;
 use codex_testkit::app_server::{Script, Step, Turn};
@@ -111,6 +111,31 @@ async fn d03_a_stopped_server_fails_what_runs_and_is_replaced() {
     assert!(format!("{outcome:?}").contains("was stopped"), "{outcome:?}");
     assert_eq!(ask(&client, "hi").await.answer(), Some("OK."));
     assert_ne!(outside.status().await.child.unwrap().pid, child);
+    outside.stop().await;
+}
+
+/// One that was stopped while it had nothing to do fails who comes next, in time, and not the one after.
+#[tokio::test]
+async fn d03_a_server_that_was_stopped_while_idle_is_replaced() {
+    let codex = ScriptedCodex::new(Script::new());
+    let outside = outside(&codex);
+    let client = outside.client().await;
+    let child = outside.status().await.child.unwrap().pid;
+    signal(child, Signal::STOP);
+    // A signal takes a moment to arrive: until then it answers.
+    let failed = async {
+        loop {
+            match client.start_thread(&ThreadStartParams::new()).await {
+                Ok(_) => look_again().await,
+                Err(error) => return error,
+            }
+        }
+    };
+    let failed = tokio::time::timeout(LIMIT, failed).await.unwrap();
+    let rpc = failed.request().unwrap().rpc().unwrap().clone();
+    assert_eq!(rpc.data.unwrap()["reason"], "server_stopped");
+    assert_eq!(ask(&client, "hi").await.answer(), Some("OK."));
+    client.shutdown().await;
     outside.stop().await;
 }
 

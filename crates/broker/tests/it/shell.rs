@@ -78,7 +78,11 @@ async fn clients_share_one_server_and_get_what_is_theirs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_clients_with_long_answers_do_not_lock_up() {
     let text = "x".repeat(64 * 1024);
-    let broker = Inside::start(Script::new().turn(Turn::say(&text)), |options| {
+    // A process, so that its pipes are real and small.
+    let codex = ScriptedCodex::new(Script::new().turn(Turn::say(&text)));
+    let mut child = ChildOptions::new(codex.program()).args(["app-server"]);
+    child.env.push((codex.env().0.into(), codex.env().1.into()));
+    let broker = Inside::launch(Launch::child(child), |options| {
         options.limits.max_active_turns = 16;
         options.max_unread = 1024 * 1024;
     });
@@ -233,6 +237,31 @@ async fn a_stopping_broker_sees_out_what_was_left_to_run() {
     assert!(!stopping.is_finished());
     gate.release();
     stopping.await.unwrap().unwrap();
+    broker.finish().await;
+}
+
+#[tokio::test]
+async fn what_was_left_to_run_is_not_left_for_ever() {
+    let broker = Inside::start(Script::new().turn(Turn::new([Step::Stall])), |options| {
+        options.max_unattended = Duration::from_millis(300);
+    });
+    let mut options = ConnectOptions::new();
+    options.leave_running = true;
+    let one = client(&broker.endpoint, &options).await;
+    let held = thread(&one).await;
+    let turn = one.start_turn(TurnStartParams::text(held, "stall"), TurnLimits::default()).await.unwrap();
+    assert_eq!(broker.status().await.active_turns, 1);
+    one.shutdown().await;
+    drop(turn);
+    // Looking is being a client: it is left alone until it has said so in its log.
+    let log = broker.endpoint.log().unwrap();
+    let given_up = async {
+        while !std::fs::read_to_string(&log).unwrap().contains("did not end in time") {
+            look_again().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, given_up).await.unwrap();
+    assert_eq!(broker.status().await.active_turns, 0);
     broker.finish().await;
 }
 
