@@ -134,16 +134,26 @@ impl AllowList {
         plain && request.cwd.as_deref().is_some_and(|cwd| self.inside(cwd))
     }
 
+    /// Codex asks because a patch leaves what its sandbox allows, so every path of it is looked at; a patch whose paths
+    /// are not known is declined.
     fn change_allowed(&self, request: &FileChangeApprovalRequest) -> bool {
-        // Without a `grantRoot` the paths are those of the thread's own folder, which the sandbox checks.
-        self.write_root.is_some() && request.grant_root.as_deref().is_none_or(|root| self.inside(root))
+        let paths = request.paths.as_deref().unwrap_or_default();
+        !paths.is_empty()
+            && paths.iter().all(|path| self.inside(path))
+            && request.grant_root.as_deref().is_none_or(|root| self.inside(root))
     }
 
-    /// Whether a path is inside the writable folder, going by its words: `..` and relative paths never are.
+    /// Whether a path is inside the writable folder. `..` and relative paths never are, and links are followed as far as the
+    /// path exists: what a link points to counts, not where it stands.
     fn inside(&self, path: &str) -> bool {
         let path = Path::new(path);
-        let plain = path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
-        plain && self.write_root.as_deref().is_some_and(|root| path.starts_with(root))
+        if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+            return false;
+        }
+        let Some(root) = self.write_root.as_deref() else { return false };
+        // The nearest ancestor that is there, even as a dangling link, decides.
+        let there = path.ancestors().find(|ancestor| ancestor.symlink_metadata().is_ok());
+        there.and_then(|there| there.canonicalize().ok()).is_some_and(|real| real.starts_with(root))
     }
 }
 
@@ -274,23 +284,44 @@ mod tests {
         let method = "item/commandExecution/requestApproval";
         let inside = ids(&json!({"command": "make", "cwd": "/repo/sub"}));
         assert_eq!(ask(&list, method, &inside)["decision"], "decline");
-        list.write_root = Some(PathBuf::from("/repo"));
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("repo/sub")).unwrap();
+        std::fs::create_dir(root.join("repository")).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/etc", root.join("repo/link")).unwrap();
+        let at = |path: &str| root.join(path).to_string_lossy().into_owned();
+        list.write_root = Some(root.join("repo"));
         let check = |extra: Value, expected: &str| {
             assert_eq!(ask(&list, method, &ids(&extra))["decision"], expected, "{extra}");
         };
-        check(json!({"command": "make", "cwd": "/repo/sub"}), "accept");
-        check(json!({"command": "make", "cwd": "/repo/../etc"}), "decline");
-        check(json!({"command": "make", "cwd": "/repository"}), "decline");
+        check(json!({"command": "make", "cwd": at("repo/sub")}), "accept");
+        check(json!({"command": "make", "cwd": at("repo/../etc")}), "decline");
+        check(json!({"command": "make", "cwd": at("repository")}), "decline");
+        check(json!({"command": "make", "cwd": at("repo/link")}), "decline");
         check(json!({"command": "make", "cwd": "sub"}), "decline");
         check(json!({"command": "make"}), "decline");
-        check(json!({"command": "curl", "cwd": "/repo", "networkApprovalContext": {"host": "h"}}), "decline");
-        check(json!({"command": "x", "cwd": "/repo", "additionalPermissions": {}}), "decline");
-        check(json!({"kind": "writeStdin", "cwd": "/repo"}), "decline");
-        let change =
-            |extra: Value| ask(&list, "item/fileChange/requestApproval", &ids(&extra))["decision"].clone();
-        assert_eq!(change(json!({})), "accept");
-        assert_eq!(change(json!({"grantRoot": "/repo/src"})), "accept");
-        assert_eq!(change(json!({"grantRoot": "/"})), "decline");
+        check(
+            json!({"command": "curl", "cwd": at("repo"), "networkApprovalContext": {"host": "h"}}),
+            "decline",
+        );
+        check(json!({"command": "x", "cwd": at("repo"), "additionalPermissions": {}}), "decline");
+        check(json!({"kind": "writeStdin", "cwd": at("repo")}), "decline");
+        let change = |extra: Value, paths: Option<&[&str]>| {
+            let params = ids(&extra).to_string();
+            let request =
+                ServerRequest::parse("item/fileChange/requestApproval", Some(params.as_bytes())).unwrap();
+            let ServerRequest::FileChangeApproval(mut request) = request else { panic!("{request:?}") };
+            request.paths = paths.map(|paths| paths.iter().map(|path| at(path)).collect());
+            list.change_allowed(&request)
+        };
+        assert!(change(json!({}), Some(&["repo/sub/new.rs", "repo/deep/down/new.rs"])));
+        assert!(!change(json!({}), None), "a patch whose paths were not seen");
+        assert!(!change(json!({}), Some(&[])));
+        assert!(!change(json!({}), Some(&["repo/a.rs", "elsewhere/b.rs"])));
+        assert!(!change(json!({}), Some(&["repo/link/passwd"])), "through a link");
+        assert!(change(json!({"grantRoot": at("repo/sub")}), Some(&["repo/sub/a"])));
+        assert!(!change(json!({"grantRoot": "/"}), Some(&["repo/sub/a"])));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! running turn, inside the peer's task, so that a turn's outcome never depends on whether somebody reads its events:
 //! those go to a bounded queue, and when that is full they are dropped and counted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::frame::Noise;
 use crate::message::RpcError;
 use crate::peer::{CloseReason, Handler, Notification, ServerCall};
 use crate::policy::{Answer, Policy};
-use crate::protocol::{ServerNotification, ServerRequest, ThreadId};
+use crate::protocol::{ItemId, PatchChangeKind, ServerNotification, ServerRequest, ThreadId, ThreadItem};
 use crate::turn::{TurnEvent, TurnMachine, TurnOutcome};
 
 /// The running turns of a connection, shared by its hub and its handles.
@@ -217,12 +217,49 @@ pub(super) struct Hub {
     pub(super) policy: Arc<dyn Policy>,
     pub(super) policy_deadline: Duration,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) patches: Patches,
+}
+
+/// The files of patches that were announced, for the requests that ask about them.
+#[derive(Debug, Default)]
+pub(super) struct Patches {
+    /// Oldest first, at most [`MAX_PATCHES`].
+    known: VecDeque<(ItemId, Vec<String>)>,
+}
+
+/// How many announced patches are remembered.
+const MAX_PATCHES: usize = 256;
+
+impl Patches {
+    fn notice(&mut self, notification: &ServerNotification) {
+        let ServerNotification::ItemStarted(params) = notification else { return };
+        let ThreadItem::FileChange(item) = &params.item else { return };
+        let paths = item.changes.iter().flat_map(|change| {
+            let moved = match &change.kind {
+                PatchChangeKind::Update { move_path } => move_path.clone(),
+                _ => None,
+            };
+            std::iter::once(change.path.clone()).chain(moved)
+        });
+        if self.known.len() >= MAX_PATCHES {
+            self.known.pop_front();
+        }
+        self.known.push_back((item.id.clone(), paths.collect()));
+    }
+
+    fn fill(&self, request: &mut ServerRequest) {
+        if let ServerRequest::FileChangeApproval(request) = request {
+            let known = self.known.iter().rev().find(|(id, _)| *id == request.item_id);
+            request.paths = known.map(|(_, paths)| paths.clone());
+        }
+    }
 }
 
 impl Handler for Hub {
     fn notification(&mut self, notification: Notification) {
         match ServerNotification::parse(&notification.method, notification.params.as_deref()) {
             Ok(parsed) => {
+                self.patches.notice(&parsed);
                 self.observer.notification(&parsed);
                 self.turns.notification(&parsed);
             }
@@ -231,13 +268,14 @@ impl Handler for Hub {
     }
 
     fn request(&mut self, call: ServerCall) {
-        let request = match ServerRequest::parse(&call.method, call.params.as_deref()) {
+        let mut request = match ServerRequest::parse(&call.method, call.params.as_deref()) {
             Ok(request) => request,
             Err(error) => {
                 self.observer.stray(&error.to_string());
                 return call.responder.error(&RpcError::new(RpcError::INVALID_PARAMS, error.to_string()));
             }
         };
+        self.patches.fill(&mut request);
         let (policy, observer, deadline) =
             (Arc::clone(&self.policy), Arc::clone(&self.observer), self.policy_deadline);
         // As many of these run as the peer lets requests be open.

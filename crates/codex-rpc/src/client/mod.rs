@@ -76,10 +76,18 @@ impl Client {
             policy: Arc::clone(&options.policy),
             policy_deadline: options.policy_deadline,
             observer: Arc::clone(&noise) as Arc<dyn Observer>,
+            patches: hub::Patches::default(),
         };
         let peer = Peer::start(connection, &options.peer, hub);
         let answer = peer.request(&options.initialize, options.handshake).await;
-        let server = match answer {
+        let shaken = match answer {
+            Ok(server) => {
+                let ready = peer.notify_raw(Initialized::METHOD, None::<&()>, options.handshake).await;
+                ready.map(|()| server)
+            }
+            Err(error) => Err(error),
+        };
+        let server = match shaken {
             Ok(server) => server,
             Err(error) => {
                 // What is of no use to us is not left running.
@@ -88,7 +96,6 @@ impl Client {
                 return Err(ClientError::handshake(error, noise.count()));
             }
         };
-        peer.notify_raw(Initialized::METHOD, None::<&()>, options.handshake).await?;
         Ok(Self { peer, turns, options: Arc::new(options), server: Arc::new(server) })
     }
 

@@ -77,17 +77,12 @@ pub struct Peer {
 struct Shared {
     dialect: Dialect,
     next_id: AtomicU64,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Bytes>,
+    /// Asks the task to close, whatever else it waits for.
+    closing: watch::Sender<bool>,
     pending: Arc<Mutex<Pending>>,
     closed: watch::Receiver<Option<CloseReason>>,
     child: Option<ChildHandle>,
-}
-
-/// What the handles ask of the task.
-#[derive(Debug)]
-enum Command {
-    Send(Bytes),
-    Close,
 }
 
 /// The method of a request, and where its answer goes.
@@ -120,6 +115,7 @@ impl Peer {
     /// Starts the task that owns `connection`. Must be called inside a tokio runtime.
     pub fn start(connection: Connection, options: &PeerOptions, handler: impl Handler) -> Self {
         let (commands, command_queue) = mpsc::channel(options.queue.max(1));
+        let (closing, close_asked) = watch::channel(false);
         let (closed_tx, closed) = watch::channel(None);
         let pending = Arc::new(Mutex::new(Pending::default()));
         let Connection { reader, writer, child } = connection;
@@ -130,6 +126,7 @@ impl Peer {
             writer,
             child: child.clone(),
             commands: command_queue,
+            close_asked,
             reply_queue,
             replies,
             permits: Arc::new(Semaphore::new(options.max_open_requests.max(1))),
@@ -141,7 +138,15 @@ impl Peer {
         tokio::spawn(task.run());
         let next_id = AtomicU64::new(1);
         Self {
-            shared: Arc::new(Shared { dialect: options.dialect, next_id, commands, pending, closed, child }),
+            shared: Arc::new(Shared {
+                dialect: options.dialect,
+                next_id,
+                commands,
+                closing,
+                pending,
+                closed,
+                child,
+            }),
         }
     }
 
@@ -186,7 +191,7 @@ impl Peer {
         let _entry = Entry { pending: &self.shared.pending, id };
         let exchange = async {
             // A send fails, and an answer's sender is dropped, only when the task has ended; it says why just before.
-            if self.shared.commands.send(Command::Send(frame)).await.is_err() {
+            if self.shared.commands.send(frame).await.is_err() {
                 return Err(RequestError::Closed(self.closed().await));
             }
             match answered.await {
@@ -225,7 +230,7 @@ impl Peer {
     ) -> Result<(), RequestError> {
         let frame = message::encode_notification(self.shared.dialect, method, params)
             .map_err(|source| RequestError::Encode { method: method.to_owned(), source })?;
-        match tokio::time::timeout(deadline, self.shared.commands.send(Command::Send(frame))).await {
+        match tokio::time::timeout(deadline, self.shared.commands.send(frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(RequestError::Closed(self.closed().await)),
             Err(_) => Err(RequestError::Deadline { method: method.to_owned(), after: deadline }),
@@ -260,9 +265,7 @@ impl Peer {
     /// Closes the connection: what waits fails with [`CloseReason::Shutdown`], the writer is closed, and a process behind
     /// it is ended within `grace` and reaped before this returns. Cancel safe, and calling it twice does no harm.
     pub async fn shutdown(&self, grace: Grace) {
-        // A full queue is one that the server does not read; the process is then ended without waiting for a place.
-        let ask = self.shared.commands.send(Command::Close);
-        drop(tokio::time::timeout(grace.stdin, ask).await);
+        self.shared.closing.send_replace(true);
         if let Some(child) = &self.shared.child {
             child.shutdown(grace).await;
         }

@@ -11,7 +11,7 @@ use tokio_util::codec::FramedRead;
 
 use super::handler::Reply;
 use super::{
-    CloseReason, Command, Handler, Notification, Pending, RequestError, Responder, ServerCall, Waiting, lock,
+    CloseReason, Handler, Notification, Pending, RequestError, Responder, ServerCall, Waiting, lock,
 };
 use crate::frame::{Frame, FrameCodec};
 use crate::message::{self, Dialect, EnvelopeError, Message, RequestId, RpcError};
@@ -19,6 +19,8 @@ use crate::transport::{BoxReader, BoxWriter, ChildHandle, Grace};
 
 /// Requests are taken from the queue only while less than this waits to be written, in bytes.
 const HIGH_WATER: usize = 1024 * 1024;
+/// How long what is unsent may take to go when the connection is closed.
+const FLUSH: Duration = Duration::from_millis(200);
 /// How long the exit of a process is waited for after its output ended, and its output after its exit.
 const EXIT_WAIT: Duration = Duration::from_millis(500);
 
@@ -26,7 +28,8 @@ pub(super) struct Task {
     pub(super) reader: FramedRead<BoxReader, FrameCodec>,
     pub(super) writer: BoxWriter,
     pub(super) child: Option<ChildHandle>,
-    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) commands: mpsc::Receiver<Bytes>,
+    pub(super) close_asked: watch::Receiver<bool>,
     pub(super) reply_queue: mpsc::Receiver<Reply>,
     pub(super) replies: mpsc::Sender<Reply>,
     pub(super) permits: Arc<Semaphore>,
@@ -73,10 +76,17 @@ impl Task {
                         push(&mut out, &reply.frame);
                     }
                 }
-                command = self.commands.recv(), if out.len() < HIGH_WATER => match command {
-                    Some(Command::Send(frame)) => push(&mut out, &frame),
-                    Some(Command::Close) | None => return CloseReason::Shutdown,
+                frame = self.commands.recv(), if out.len() < HIGH_WATER => match frame {
+                    Some(frame) => push(&mut out, &frame),
+                    // The last handle is gone.
+                    None => return self.flush(out).await,
                 },
+                () = asked(&mut self.close_asked) => {
+                    while let Ok(frame) = self.commands.try_recv() {
+                        push(&mut out, &frame);
+                    }
+                    return self.flush(out).await;
+                }
                 sent = send(&mut self.writer, &mut out), if unflushed || !out.is_empty() => match sent {
                     Ok(Sent::Nothing) => return CloseReason::EndOfStream,
                     Ok(Sent::Bytes) => unflushed = true,
@@ -91,6 +101,16 @@ impl Task {
                 return CloseReason::NotReading(out.len());
             }
         }
+    }
+
+    /// Sends what was promised before the end, for a short time: the server may not read any more.
+    async fn flush(&mut self, mut out: BytesMut) -> CloseReason {
+        let sent = async {
+            self.writer.write_all_buf(&mut out).await?;
+            self.writer.flush().await
+        };
+        let _ = tokio::time::timeout(FLUSH, sent).await;
+        CloseReason::Shutdown
     }
 
     /// Reads what is left after the server closed its input.
@@ -173,6 +193,13 @@ impl Task {
                 }
             },
         }
+    }
+}
+
+/// Waits until somebody asks for the end. The last handle's going is seen by the queue.
+async fn asked(close: &mut watch::Receiver<bool>) {
+    if close.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

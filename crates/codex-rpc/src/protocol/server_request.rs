@@ -166,6 +166,10 @@ pub struct FileChangeApprovalRequest {
     /// A folder that would be writable for the rest of the session.
     #[serde(default)]
     pub grant_root: Option<String>,
+    /// The files that the patch touches, targets of moves included, as absolute paths. Not part of the request: a
+    /// [`Client`](crate::client::Client) fills it in from the item's `item/started`. `None` when that was not seen.
+    #[serde(skip)]
+    pub paths: Option<Vec<String>>,
 }
 
 /// The answer to a request for approval of a command or a patch.

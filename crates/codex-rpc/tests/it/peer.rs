@@ -361,3 +361,25 @@ async fn a_panic_in_the_handler_does_not_hang_callers() {
     assert!(matches!(answer.unwrap(), Err(RequestError::Closed(_))));
     assert!(*called.lock().unwrap());
 }
+
+/// A server that does not read any more must not be able to hold up the end.
+#[tokio::test]
+async fn shutdown_ends_although_nobody_reads() {
+    let (peer, _server, _rx) = start(&PeerOptions::default());
+    let params = json!({"text": "z".repeat(400_000)});
+    for _ in 0..8 {
+        // The first few fill pipe and buffer; then the queue, whose places wait.
+        let _ = peer.notify_raw("big", Some(&params), Duration::from_millis(50)).await;
+    }
+    tokio::time::timeout(SOON, peer.shutdown(Grace::default())).await.expect("the end in time");
+    assert_eq!(peer.close_reason(), Some(CloseReason::Shutdown));
+}
+
+/// What was accepted before the end is sent before the end.
+#[tokio::test]
+async fn shutdown_sends_what_was_accepted() {
+    let (peer, mut server, _rx) = start(&PeerOptions::default());
+    peer.notify_raw("last/words", None::<&()>, SOON).await.unwrap();
+    peer.shutdown(Grace::default()).await;
+    assert_eq!(server.read().await["method"], "last/words");
+}
