@@ -30,16 +30,18 @@ fn main() -> ExitCode {
     {
         return commands::worker::run(words, environment);
     }
-    match run(&argv, &environment) {
+    let mut as_json = None;
+    match run(&argv, &environment, &mut as_json) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            tell(&failure, args::asks_for_json(&argv), &environment);
+            tell(&failure, as_json.unwrap_or_else(|| args::asks_for_json(&argv)), &environment);
             failure.exit().into()
         }
     }
 }
 
-fn run(argv: &[OsString], environment: &Environment) -> Result<Exit, Failure> {
+/// `as_json` is set once it is known how an error is to be told.
+fn run(argv: &[OsString], environment: &Environment, as_json: &mut Option<bool>) -> Result<Exit, Failure> {
     let mut output = Output::new(io::stdout().lock());
     let colour = io::stdout().is_terminal() && !environment.no_color;
     let parsed = match args::parse(argv, None, colour)? {
@@ -51,11 +53,12 @@ fn run(argv: &[OsString], environment: &Environment) -> Result<Exit, Failure> {
         Parsed::Print(text) => return output.write(&text).map(|()| Exit::Done),
         Parsed::ReadArguments => unreachable!("the arguments have been read"),
     };
+    *as_json = Some(cli.wants_json());
     let answer = commands::run(*cli, environment)?;
     output.write(&answer.stdout)?;
     if let Some(failure) = &answer.failure {
         // The document of `--json` holds it already.
-        if !args::asks_for_json(argv) {
+        if *as_json != Some(true) {
             tell(failure, false, environment);
         }
     }

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -96,11 +96,22 @@ impl Source {
             },
             Self::File(path) => {
                 let origin = path.display().to_string();
-                let file = File::open(&path).map_err(|error| {
+                // Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
+                let open = path.metadata().and_then(|data| {
+                    let regular =
+                        data.is_file().then_some(()).ok_or_else(|| io::Error::other("it is no regular file"));
+                    regular.and_then(|()| File::open(&path))
+                });
+                let file = open.map_err(|error| {
                     Failure::new(Kind::Prompt, format!("cannot open the prompt file {origin}"))
                         .caused_by(error)
                 })?;
-                let bytes = stdio::read_to_end(file).map_err(|error| cannot_read(&origin, error))?;
+                let most = u64::try_from(stdio::MOST).unwrap_or(u64::MAX);
+                let bytes =
+                    stdio::read_to_end(file.take(most + 1)).map_err(|error| cannot_read(&origin, error))?;
+                if bytes.len() > stdio::MOST {
+                    return Err(too_much(&origin));
+                }
                 (bytes, origin)
             }
         };
@@ -112,7 +123,8 @@ impl Source {
 }
 
 fn read_stdin(stdin: impl Read + Send + 'static, patience: Patience) -> Result<Option<Vec<u8>>, Failure> {
-    match stdio::read_within(stdin, patience.first, patience.between) {
+    match stdio::read_within(stdin, patience.first, patience.between, stdio::MOST) {
+        Err(Unread::TooMuch) => Err(too_much("standard input")),
         Ok(bytes) => Ok(Some(bytes)),
         Err(Unread::Silent(limit)) if patience.optional && limit == patience.first => Ok(None),
         Err(Unread::Silent(limit)) => {
@@ -141,6 +153,13 @@ pub fn check_length(prompt: &str) -> Result<(), Failure> {
     let message = format!("the prompt has {count} characters; Codex takes {MAX_CHARS}");
     let hint = "put the long part into a file of the repository and name that file in the prompt";
     Err(Failure::new(Kind::PromptTooLong, message).with_hint(hint))
+}
+
+fn too_much(origin: &str) -> Failure {
+    let message =
+        format!("the prompt from {origin} has more than the {MAX_CHARS} characters that Codex takes");
+    Failure::new(Kind::PromptTooLong, message)
+        .with_hint("put the long part into a file of the repository and name that file in the prompt")
 }
 
 fn cannot_read(origin: &str, error: std::io::Error) -> Failure {

@@ -72,6 +72,17 @@ impl Default for Timeouts {
     }
 }
 
+impl Timeouts {
+    /// No time is longer than it was.
+    fn tighten(&mut self, before: &Self) {
+        self.idle = self.idle.min(before.idle);
+        self.turn = self.turn.min(before.turn);
+        self.handshake = self.handshake.min(before.handshake);
+        self.broker_idle = self.broker_idle.min(before.broker_idle);
+        self.child_idle = self.child_idle.min(before.child_idle);
+    }
+}
+
 /// What becomes of a session's background jobs when it ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionEnd {
@@ -137,6 +148,9 @@ impl Flags {
     }
 }
 
+/// The largest settings file that is read, in bytes.
+const MOST: u64 = 1024 * 1024;
+
 /// Where a settings file stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer {
@@ -161,7 +175,12 @@ impl SettingsFile {
     /// # Errors
     /// When it is there and cannot be read.
     pub fn read(path: &Path) -> Result<Option<Self>, Failure> {
-        match std::fs::read_to_string(path) {
+        // Looked at before it is opened: a pipe that a repository has in its place would be waited for.
+        let read = path.metadata().and_then(|data| match data.is_file() && data.len() <= MOST {
+            true => std::fs::read_to_string(path),
+            false => Err(std::io::Error::other("it is no regular file of at most 1 MiB")),
+        });
+        match read {
             Ok(text) => Ok(Some(Self { path: path.to_owned(), text })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
@@ -214,7 +233,12 @@ impl Settings {
         let mut settings = Self::default();
         for (layer, file) in [(Layer::User, user), (Layer::Project, project)] {
             if let Some(file) = file {
+                let before = settings.timeouts.clone();
                 settings.apply(layer, &file.text).map_err(|failure| file.name(failure))?;
+                if layer == Layer::Project {
+                    // A project may ask for less time, not for more.
+                    settings.timeouts.tighten(&before);
+                }
             }
         }
         for (key, value) in &environment.timeouts {

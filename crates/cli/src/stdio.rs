@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use crate::exit::{Failure, Kind};
 
+/// How long a standard input that must hold something may be silent.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+/// The most bytes that a prompt of the most characters that Codex takes can have, flags before it included.
+pub const MOST: usize = 5 * 1_048_576;
 /// How long to wait before trying again where a descriptor that should block does not.
 const RETRY: Duration = Duration::from_millis(2);
 
@@ -33,11 +37,13 @@ pub fn read_to_end(mut reader: impl Read) -> io::Result<Vec<u8>> {
 pub enum Unread {
     /// Nothing came for so long.
     Silent(Duration),
+    /// More came than was to be read.
+    TooMuch,
     /// What the reader says.
     Failed(io::Error),
 }
 
-/// Reads to the end, unless nothing comes for `first`, or nothing more for `between`: a program that starts us may leave
+/// Reads to the end, unless nothing comes for `first`, or nothing more for `between`, or more than `most` bytes come: a program that starts us may leave
 /// us a pipe that nobody ever closes.
 ///
 /// The reading goes on in a thread of its own, which a given-up read leaves blocked until the process ends.
@@ -48,6 +54,7 @@ pub fn read_within(
     mut reader: impl Read + Send + 'static,
     first: Duration,
     between: Duration,
+    most: usize,
 ) -> Result<Vec<u8>, Unread> {
     let (send, chunks) = std::sync::mpsc::sync_channel::<io::Result<Vec<u8>>>(4);
     thread::spawn(move || {
@@ -71,7 +78,12 @@ pub fn read_within(
     loop {
         match chunks.recv_timeout(limit) {
             Ok(Ok(chunk)) if chunk.is_empty() => return Ok(bytes),
-            Ok(Ok(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(Ok(chunk)) => {
+                bytes.extend_from_slice(&chunk);
+                if bytes.len() > most {
+                    return Err(Unread::TooMuch);
+                }
+            }
             Ok(Err(error)) => return Err(Unread::Failed(error)),
             Err(_) => return Err(Unread::Silent(limit)),
         }
@@ -83,9 +95,18 @@ pub fn read_within(
 ///
 /// # Errors
 /// What the reader says, and bytes that are not UTF-8.
-pub fn read_arguments(reader: impl Read) -> Result<String, Failure> {
-    let bytes = read_to_end(reader).map_err(|error| {
-        Failure::new(Kind::Io, "cannot read the arguments from standard input").caused_by(error)
+pub fn read_arguments(reader: impl Read + Send + 'static) -> Result<String, Failure> {
+    let bytes = read_within(reader, PATIENCE, PATIENCE, MOST).map_err(|unread| {
+        let message = "cannot read the arguments from standard input";
+        match unread {
+            Unread::Failed(error) => Failure::new(Kind::Io, message).caused_by(error),
+            Unread::TooMuch => {
+                Failure::new(Kind::PromptTooLong, format!("{message}: more than {MOST} bytes"))
+            }
+            Unread::Silent(limit) => {
+                Failure::new(Kind::Prompt, format!("{message}: nothing came for {} s", limit.as_secs()))
+            }
+        }
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

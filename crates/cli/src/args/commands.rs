@@ -32,6 +32,31 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// Whether the answer, an error included, is to be one JSON document.
+    #[must_use]
+    pub fn wants_json(&self) -> bool {
+        match &self.command {
+            Command::Setup(flags) => flags.out.json,
+            Command::Review(flags) => flags.out.format() == Format::Json,
+            Command::AdversarialReview(flags) => flags.out.format() == Format::Json,
+            Command::Task(flags) => flags.out.json,
+            Command::Status(flags) => flags.out.json,
+            Command::Result(flags) => flags.out.json,
+            Command::Cancel(flags) => flags.out.json,
+            Command::TaskResumeCandidate(flags) => flags.json,
+            Command::Transfer(flags) => flags.out.json,
+            Command::Gate(flags) => flags.out.format() == Format::Json,
+            Command::Broker(flags) => match &flags.action {
+                BrokerAction::Serve => false,
+                BrokerAction::Status(flags) => flags.json,
+                BrokerAction::Stop(flags) => flags.out.json,
+            },
+            _ => false,
+        }
+    }
+}
+
 /// Flags that every command takes, before or after its name.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Everywhere")]

@@ -47,12 +47,37 @@ pub fn parse(argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parse
     parse_with(&Later { commands: LATER_COMMANDS, flags: LATER_FLAGS }, argv, raw, colour)
 }
 
-/// Whether a command line, which perhaps does not parse, asks for JSON: so should its error be.
+/// Whether a command line that does not parse asks for JSON: so should its error be. Prose is no flag: the search ends at
+/// the first word behind the command that is none. A line that parses knows by itself ([`Cli::wants_json`]).
 #[must_use]
 pub fn asks_for_json(argv: &[OsString]) -> bool {
-    let flags: Vec<&OsString> = argv.iter().take_while(|word| *word != "--").collect();
-    flags.iter().any(|word| *word == "--json" || *word == "--format=json")
-        || flags.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+    let definition = definition();
+    let mut words = argv.iter().skip(1).filter_map(|word| word.to_str());
+    let mut command: Option<&clap::Command> = None;
+    while let Some(word) = words.next() {
+        match (word, command) {
+            ("--", _) => return false,
+            ("--json" | "--format=json", _) => return true,
+            ("--format", _) => return words.next() == Some("json"),
+            (word, _) if word.starts_with('-') => {
+                // A flag's value is no prose.
+                let flags = command.unwrap_or(&definition).get_arguments().chain(definition.get_arguments());
+                if flags.into_iter().any(|flag| takes_next(flag, word)) {
+                    words.next();
+                }
+            }
+            (word, None) => command = Some(definition.find_subcommand(word).unwrap_or(&definition)),
+            (_, Some(_)) => return false,
+        }
+    }
+    false
+}
+
+/// Whether `word` is this flag and its value stands in the next word.
+fn takes_next(flag: &clap::Arg, word: &str) -> bool {
+    let named = word.strip_prefix("--").is_some_and(|long| flag.get_long() == Some(long))
+        || (word.len() == 2 && flag.get_short() == word.chars().nth(1));
+    named && flag.get_action().takes_values()
 }
 
 /// The command line's definition as this version has it, for help, completions and manual pages.

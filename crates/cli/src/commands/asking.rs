@@ -10,7 +10,7 @@ use crate::args::{AdversarialReviewArgs, Format, ReviewArgs, RunArgs, TaskArgs};
 use crate::engine::ThreadChoice;
 use crate::exit::{Exit, Failure, Kind};
 use crate::prompt::{Patience, PromptArgs, Source};
-use crate::settings::Timeouts;
+use crate::stdio;
 
 /// How long a piped standard input may be silent when it need not hold anything.
 const FOCUS_PATIENCE: Duration = Duration::from_secs(2);
@@ -34,13 +34,7 @@ pub(super) fn task(app: &App, flags: &TaskArgs) -> Result<Answer, Failure> {
         })?;
     let thread = match &flags.thread {
         Some(id) => ThreadChoice::Resume(id.clone()),
-        None if flags.resume_last => {
-            match Jobs::open(app).and_then(|jobs| jobs.resume_candidate()).unwrap_or(None) {
-                Some(job) => ThreadChoice::Resume(job.thread_id.unwrap_or_default()),
-                // Codex may remember a task that our records do not.
-                None => ThreadChoice::ResumeLast,
-            }
-        }
+        None if flags.resume_last => last_task(app)?,
         None => ThreadChoice::Persistent,
     };
     let what = What::Task { prompt, write: flags.write, approvals: flags.approvals, thread };
@@ -48,19 +42,37 @@ pub(super) fn task(app: &App, flags: &TaskArgs) -> Result<Answer, Failure> {
     run(app, &Request::new(app, &flags.run, what), &flags.run, format)
 }
 
+/// The thread of the last task: this session's, or without a session the workspace's.
+fn last_task(app: &App) -> Result<ThreadChoice, Failure> {
+    let session = app.environment.session_id.is_some();
+    let candidate = Jobs::open(app).and_then(|jobs| jobs.resume_candidate());
+    match candidate {
+        Ok(Some(job)) => Ok(ThreadChoice::Resume(job.thread_id.unwrap_or_default())),
+        // Codex may remember a task that our records do not; whose session it was it does not know.
+        Ok(None) | Err(_) if !session => Ok(ThreadChoice::ResumeLast),
+        Ok(None) => Err(Failure::usage("there is no task of this session to continue")
+            .with_hint("run `task` without --resume-last, or name a thread with --thread; `status --all` lists the others")),
+        Err(failure) => Err(failure),
+    }
+}
+
 fn run(app: &App, request: &Request, flags: &RunArgs, format: Format) -> Result<Answer, Failure> {
     let checked = work::check(app, request)?;
     if flags.background {
-        return super::jobs::background(app, request, &checked.summary, format == Format::Json);
+        return super::jobs::background(app, request, &checked, format == Format::Json);
     }
-    let mut recorder = Recorder::foreground(app, request, &checked.summary);
+    let mut recorder = Recorder::foreground(app, request, &checked);
     let job_id = recorder.job_id();
     let executed = {
         let begin = recorder.canceller();
         work::execute(request, checked, job_id, &mut recorder, begin)
     };
     recorder.finish(&executed);
-    let executed = executed.map_err(|failure| recorder.cancelled().unwrap_or(failure))?;
+    // Whatever raced it: what the record says is what the command says.
+    if let Some(cancelled) = recorder.cancelled() {
+        return Err(cancelled);
+    }
+    let executed = executed?;
     Ok(answer(executed, format))
 }
 
@@ -85,7 +97,7 @@ fn read_prompt(app: &App, prompt: &PromptArgs, optional: bool) -> Result<Option<
         Source::File(file) => Source::File(app.cwd.join(file)),
         source => source,
     };
-    let between = Timeouts::default().idle;
+    let between = stdio::PATIENCE;
     // `-` was asked for by name, so something is meant to come.
     let optional = optional && prompt.prompt_file.is_none();
     let first = if optional { FOCUS_PATIENCE } else { between };

@@ -23,7 +23,7 @@ pub(super) fn run(app: &App, action: &BrokerAction) -> Result<Answer, Failure> {
     let root = work_tree(&app.cwd);
     let settings = app.settings(Some(&root), None)?;
     let codex = app.codex(&settings, &root, &RunArgs::default())?;
-    let endpoint = named(app).or_else(|| endpoint(app, &codex)).ok_or_else(no_folder)?;
+    let endpoint = named(app)?.or_else(|| endpoint(app, &codex)).ok_or_else(no_folder)?;
     match action {
         BrokerAction::Serve => serve(app, &settings, &codex, endpoint),
         BrokerAction::Status(flags) => status(&settings, &endpoint, flags),
@@ -39,8 +39,13 @@ fn no_folder() -> Failure {
 }
 
 /// The broker that the environment names.
-fn named(app: &App) -> Option<Endpoint> {
-    app.environment.app_server_endpoint.as_deref().and_then(Endpoint::parse)
+fn named(app: &App) -> Result<Option<Endpoint>, Failure> {
+    let Some(text) = &app.environment.app_server_endpoint else { return Ok(None) };
+    let endpoint = Endpoint::parse(text).ok_or_else(|| {
+        let message = format!("CODEX_COMPANION_APP_SERVER_ENDPOINT is {text:?}, not unix:PATH or pipe:NAME");
+        Failure::new(Kind::Settings, message)
+    })?;
+    Ok(Some(endpoint))
 }
 
 /// Where the broker of this workspace, Codex home and codex program is. `None` without a folder for state.
@@ -53,7 +58,7 @@ pub(super) fn endpoint(app: &App, codex: &Codex) -> Option<Endpoint> {
 pub(super) fn listening(app: &App, root: &Path) -> Option<Endpoint> {
     let settings = app.settings(Some(root), None).ok()?;
     let codex = app.codex(&settings, root, &RunArgs::default()).ok()?;
-    named(app).or_else(|| endpoint(app, &codex)).filter(shared::listens)
+    named(app).ok()?.or_else(|| endpoint(app, &codex)).filter(shared::listens)
 }
 
 /// How Codex is reached, for `status` and `setup`.
@@ -72,24 +77,20 @@ pub(super) fn runtime(endpoint: Option<&Endpoint>) -> SessionRuntime {
 
 /// Whether a command goes through the broker.
 pub(super) fn via(app: &App, settings: &Settings, codex: &Codex, background: bool) -> Result<Via, Failure> {
-    if let Some(text) = &app.environment.app_server_endpoint {
-        let endpoint = Endpoint::parse(text).ok_or_else(|| {
-            Failure::new(
-                Kind::Settings,
-                format!("CODEX_COMPANION_APP_SERVER_ENDPOINT is {text:?}, not unix:PATH or pipe:NAME"),
-            )
-        })?;
-        return Ok(through(settings, endpoint, None, false, background));
-    }
-    let always = settings.broker == BrokerUse::Always;
-    if always && !codex.overrides.is_empty() {
-        return Err(Failure::usage(
-            "-c changes the settings of a Codex of its own, --broker always shares one",
-        )
-        .with_hint("give one of the two"));
-    }
-    if settings.broker == BrokerUse::Never || !codex.overrides.is_empty() {
+    if settings.broker == BrokerUse::Never {
         return Ok(Via::Direct);
+    }
+    let named = named(app)?;
+    let always = settings.broker == BrokerUse::Always || named.is_some();
+    if always && !codex.overrides.is_empty() {
+        return Err(Failure::usage("-c changes the settings of a Codex of its own, and a broker shares one")
+            .with_hint("leave -c out, or use --broker never"));
+    }
+    if !codex.overrides.is_empty() {
+        return Ok(Via::Direct);
+    }
+    if let Some(endpoint) = named {
+        return Ok(through(settings, endpoint, None, false, background));
     }
     let Some(endpoint) = endpoint(app, codex) else {
         return if always { Err(no_folder()) } else { Ok(Via::Direct) };

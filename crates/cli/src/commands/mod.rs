@@ -113,7 +113,12 @@ impl App {
     /// The codex program, as it is to be started in `root`.
     fn codex(&self, settings: &Settings, root: &Path, run: &RunArgs) -> Result<Codex, Failure> {
         let path: Option<&OsString> = self.environment.path.as_ref();
-        let program = engine::locate_codex(settings.codex.as_deref(), path.map(OsString::as_os_str))?;
+        // A path is the user's, from where the user stands; Codex is started somewhere else.
+        let named = settings.codex.as_deref().map(|named| match named.components().count() {
+            1 => named.to_path_buf(),
+            _ => self.cwd.join(named),
+        });
+        let program = engine::locate_codex(named.as_deref(), path.map(OsString::as_os_str))?;
         Ok(Codex {
             program,
             overrides: run.config.clone(),

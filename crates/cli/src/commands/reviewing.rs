@@ -8,7 +8,7 @@ use codex_review_target::{
 };
 
 use crate::args::{Scope, TargetArgs};
-use crate::engine::{self, Ran, Watch};
+use crate::engine::{self, Ran, Stop, Watch};
 use crate::exit::{Failure, Kind};
 use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
 use crate::review_output::Reading;
@@ -52,9 +52,26 @@ pub(super) fn from_target(error: Error) -> Failure {
     failure.caused_by(error)
 }
 
-/// Looks at the change, and says on stderr what is reviewed.
-pub(super) fn context(watch: &mut dyn Watch, target: &Target) -> Result<Context, Failure> {
-    let context = collect(target, &CollectOptions::new(), &Cancel::new()).map_err(from_target)?;
+/// Looks at the change, and says on stderr what is reviewed. Beside the runtime, so that a stop is heard meanwhile.
+pub(super) async fn context(
+    watch: &mut dyn Watch,
+    target: &Target,
+    stop: &mut Stop,
+) -> Result<Context, Failure> {
+    let cancel = Cancel::new();
+    let looking = tokio::task::spawn_blocking({
+        let (target, cancel) = (target.clone(), cancel.clone());
+        move || collect(&target, &CollectOptions::new(), &cancel)
+    });
+    let context = tokio::select! {
+        looked = looking => looked
+            .map_err(|error| Failure::new(Kind::Internal, "the look at the change broke").caused_by(error))?
+            .map_err(from_target)?,
+        stopped = stop.wait() => {
+            cancel.cancel();
+            return Err(stopped.failure());
+        }
+    };
     watch.note(&format!("reviewing the {}", context.summary));
     Ok(context)
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{App, block_on, limits, reviewing};
 use crate::args::{Approvals, Format, RunArgs, TargetArgs};
-use crate::engine::{self, Access, Ask, Codex, Ran, StopHandle, ThreadChoice, Watch, Work};
+use crate::engine::{self, Access, Ask, Codex, Ran, Stop, StopHandle, ThreadChoice, Watch, Work};
 use crate::exit::{Failure, Kind};
 use crate::prompt;
 use crate::prompts::AdversarialReview;
@@ -48,7 +48,11 @@ pub(super) enum What {
 
 impl Request {
     pub(super) fn new(app: &App, run: &RunArgs, what: What) -> Self {
-        let (cwd, codex) = (app.cwd.clone(), app.global.codex.clone());
+        let cwd = app.cwd.clone();
+        let codex = app.global.codex.as_ref().map(|codex| match codex.components().count() {
+            1 => codex.clone(),
+            _ => cwd.join(codex),
+        });
         Self { version: VERSION, cwd, codex, run: run.clone(), what }
     }
 
@@ -182,9 +186,40 @@ pub(super) fn execute<G>(
     begin: impl FnOnce(StopHandle) -> G,
 ) -> Result<Executed, Failure> {
     let Checked { settings, codex, root, target, .. } = checked;
-    let (ask, access, thread, mut report) = match (&request.what, &target) {
+    let ran = block_on(async |stop, handle| {
+        let _guard = begin(handle);
+        let (work, report) = compose(request, &settings, &root, target.as_ref(), watch, stop).await?;
+        Ok((engine::run(&codex, &work, watch, stop).await?, report))
+    });
+    watch.finish();
+    let (ran, mut report) = ran?;
+    let failure = match &mut report {
+        Report::Task(report) => fill_task(report, &ran, &root, job_id.as_deref()),
+        Report::Review(report) => {
+            let roots = reviewing::roots(&root);
+            let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
+            report.job_id = job_id;
+            reviewing::fill(report, &ran, |text| match request.what {
+                What::Review { .. } => read_native(text, &roots),
+                _ => read_review(text, &roots),
+            })
+        }
+    };
+    Ok(Executed { report, failure, ran })
+}
+
+/// What Codex is to do, and the report that waits for its answer.
+async fn compose(
+    request: &Request,
+    settings: &Settings,
+    root: &Path,
+    target: Option<&Target>,
+    watch: &mut dyn Watch,
+    stop: &mut Stop,
+) -> Result<(Work, Report), Failure> {
+    let (ask, access, thread, report) = match (&request.what, target) {
         (What::Review { .. }, Some(target)) => {
-            let context = reviewing::context(watch, target)?;
+            let context = reviewing::context(watch, target, stop).await?;
             let report = reviewing::report(ReviewKind::Native, target, &context);
             (
                 Ask::Review(codex_target(target)),
@@ -194,7 +229,7 @@ pub(super) fn execute<G>(
             )
         }
         (What::AdversarialReview { focus, .. }, Some(target)) => {
-            let context = reviewing::context(watch, target)?;
+            let context = reviewing::context(watch, target, stop).await?;
             reviewing::tell_left_out(watch, &context);
             let report = reviewing::report(ReviewKind::Adversarial, target, &context);
             let guidance = if context.input_mode == InputMode::SelfCollect { SELF_COLLECT } else { "" };
@@ -209,8 +244,8 @@ pub(super) fn execute<G>(
                 Approvals::Never => None,
                 Approvals::OnRequest => {
                     let mut list = AllowList::new();
-                    list.mcp_tools = patterns(&settings)?;
-                    list.write_root = write.then(|| root.clone());
+                    list.mcp_tools = patterns(settings)?;
+                    list.write_root = write.then(|| root.to_path_buf());
                     Some(list)
                 }
             };
@@ -222,33 +257,8 @@ pub(super) fn execute<G>(
             return Err(Failure::new(Kind::Internal, "a review without a target"));
         }
     };
-    let work = Work {
-        thread,
-        ask,
-        access,
-        model: settings.model.clone(),
-        effort: settings.effort.clone(),
-        limits: limits(&settings),
-    };
-    let ran = block_on(async |stop, handle| {
-        let _guard = begin(handle);
-        engine::run(&codex, &work, watch, stop).await
-    });
-    watch.finish();
-    let ran = ran?;
-    let failure = match &mut report {
-        Report::Task(report) => fill_task(report, &ran, &root, job_id),
-        Report::Review(report) => {
-            let roots = reviewing::roots(&root);
-            let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
-            report.job_id = job_id;
-            reviewing::fill(report, &ran, |text| match request.what {
-                What::Review { .. } => read_native(text, &roots),
-                _ => read_review(text, &roots),
-            })
-        }
-    };
-    Ok(Executed { report, failure, ran })
+    let (model, effort) = (settings.model.clone(), settings.effort.clone());
+    Ok((Work { thread, ask, access, model, effort, limits: limits(settings) }, report))
 }
 
 /// What the reviewer is told when the change is too large to be sent.
@@ -269,7 +279,7 @@ fn codex_target(target: &Target) -> ReviewTarget {
     }
 }
 
-fn fill_task(report: &mut TaskReport, ran: &Ran, root: &Path, job_id: Option<String>) -> Option<Failure> {
+fn fill_task(report: &mut TaskReport, ran: &Ran, root: &Path, job_id: Option<&str>) -> Option<Failure> {
     let outcome = &ran.outcome;
     let failure = engine::from_ran(ran);
     let relative = |path: &str| {
@@ -280,12 +290,12 @@ fn fill_task(report: &mut TaskReport, ran: &Ran, root: &Path, job_id: Option<Str
         status: u8::from(failure.is_some()),
         thread_id: Some(ran.thread_id.clone()),
         turn_id: outcome.turn_id.as_ref().map(ToString::to_string),
-        job_id: job_id.clone(),
+        job_id: job_id.map(str::to_owned),
         raw_output: outcome.final_message.clone().unwrap_or_default(),
         touched_files: outcome.files.iter().map(|file| relative(&file.path)).collect(),
         reasoning_summary: outcome.reasoning.clone(),
         error: failure.as_ref().map(ErrorReport::from),
-        resume: Some(match &job_id {
+        resume: Some(match job_id {
             // The shared Codex holds the thread for a moment; our command waits for it to let go.
             Some(job) if ran.held => format!("codex-companion resume {job}"),
             _ => format!("codex resume {}", ran.thread_id),

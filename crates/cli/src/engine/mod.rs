@@ -12,15 +12,15 @@ mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use codex_rpc::client::{Client, ClientOptions, NoObserver, Observer, Turn, TurnLimits};
-use codex_rpc::policy::{AllowList, Decline, Policy};
+use codex_rpc::policy::{AllowList, Answer, Decline, Policy};
 use codex_rpc::protocol::{
-    AccountReadParams, ApprovalPolicy, ReviewStartParams, ReviewTarget, SandboxMode, SandboxPolicy, ThreadId,
-    ThreadListParams, ThreadOpened, ThreadResumeParams, ThreadSetNameParams, ThreadStartParams,
-    TurnStartParams,
+    AccountReadParams, ApprovalPolicy, ReviewStartParams, ReviewTarget, SandboxMode, SandboxPolicy,
+    ServerRequest, Thread, ThreadId, ThreadListParams, ThreadOpened, ThreadResumeParams, ThreadSetNameParams,
+    ThreadStartParams, TurnStartParams,
 };
 use codex_rpc::transport::{ChildHandle, ChildOptions};
 use codex_rpc::turn::{Phase, TurnEvent, TurnOutcome};
@@ -39,6 +39,8 @@ use crate::exit::{Failure, Kind};
 
 /// The name that Codex knows us by.
 const CLIENT_NAME: &str = "codex-companion";
+/// How many pages of a folder's threads are searched for a task.
+const MAX_PAGES: usize = 20;
 /// How long the naming of a thread is waited for once its turn is over.
 const NAMING: Duration = Duration::from_secs(1);
 /// What the threads of tasks are named, before the prompt's first words.
@@ -197,8 +199,9 @@ pub async fn run(codex: &Codex, work: &Work, watch: &mut dyn Watch, stop: &mut S
         None => Arc::new(Decline),
     };
     watch.phase("starting");
-    let client = connect(codex, policy, stop).await?;
-    let ran = on(&client, codex, work, watch, stop).await;
+    let answers = Arc::new(Answers::default());
+    let client = start(codex, policy, Arc::clone(&answers) as Arc<dyn Observer>, stop).await?;
+    let ran = on(&client, codex, work, watch, stop, &answers).await;
     // The second stop gives up waiting for a gentle end; the process group is killed as the runtime ends.
     tokio::select! {
         () = client.shutdown() => {}
@@ -213,6 +216,7 @@ async fn on(
     work: &Work,
     watch: &mut dyn Watch,
     stop: &mut Stop,
+    answers: &Answers,
 ) -> Result<Ran, Failure> {
     let begin = begin(client, codex, work);
     let (turn, thread, warnings, naming) = tokio::select! {
@@ -223,7 +227,7 @@ async fn on(
         watch.note(warning);
     }
     watch.began(thread.as_str(), turn.turn_id().as_str());
-    let outcome = follow(turn, watch, stop).await?;
+    let outcome = follow(turn, watch, stop, answers).await?;
     if let Some(naming) = naming {
         let _ = tokio::time::timeout(NAMING, naming).await;
     }
@@ -339,11 +343,16 @@ async fn last_task(client: &Client, cwd: &str) -> Result<ThreadId, Failure> {
     params.cwd = Some(cwd.to_owned());
     params.limit = Some(50);
     // No filter of sources: threads of the app-server are listed as `vscode` (0.169.0). Of ours, only tasks are kept.
-    let list = client.request(&params).await.map_err(|error| from_client(&error))?;
-    let newest = list
-        .data
-        .into_iter()
-        .find(|thread| thread.originator.as_deref() == Some(CLIENT_NAME) && !thread.ephemeral);
+    let mut newest = None;
+    for _ in 0..MAX_PAGES {
+        let list = client.request(&params).await.map_err(|error| from_client(&error))?;
+        let ours = |thread: &Thread| thread.originator.as_deref() == Some(CLIENT_NAME) && !thread.ephemeral;
+        newest = list.data.into_iter().find(ours);
+        params.cursor = list.next_cursor;
+        if newest.is_some() || params.cursor.is_none() {
+            break;
+        }
+    }
     newest.map(|thread| thread.id).ok_or_else(|| {
         Failure::new(Kind::Usage, "there is no task of this folder to continue")
             .with_hint("run `codex-companion task` without --resume-last, or name a thread with --thread")
@@ -351,10 +360,16 @@ async fn last_task(client: &Client, cwd: &str) -> Result<ThreadId, Failure> {
 }
 
 /// Shows what a turn does until it ends.
-async fn follow(mut turn: Turn, watch: &mut dyn Watch, stop: &mut Stop) -> Result<Arc<TurnOutcome>, Failure> {
+async fn follow(
+    mut turn: Turn,
+    watch: &mut dyn Watch,
+    stop: &mut Stop,
+    answers: &Answers,
+) -> Result<Arc<TurnOutcome>, Failure> {
     let mut tick = tokio::time::interval(crate::progress::TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
+        answers.tell(watch);
         tokio::select! {
             event = turn.next_event() => match event {
                 Some(event) => show(watch, &event),
@@ -369,6 +384,45 @@ async fn follow(mut turn: Turn, watch: &mut dyn Watch, stop: &mut Stop) -> Resul
                 }
                 return Err(stopped.failure());
             }
+        }
+    }
+}
+
+/// What Codex asked for and was answered, on its way to whoever watches.
+#[derive(Default)]
+struct Answers {
+    notes: Mutex<Vec<String>>,
+}
+
+impl Answers {
+    fn tell(&self, watch: &mut dyn Watch) {
+        let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        for note in notes {
+            watch.note(&note);
+        }
+    }
+}
+
+impl Observer for Answers {
+    fn answered(&self, request: &ServerRequest, answer: &Answer) {
+        let what = match request {
+            ServerRequest::CommandApproval(asked) => asked.command.clone().unwrap_or_default(),
+            ServerRequest::FileChangeApproval(asked) => asked.paths.clone().unwrap_or_default().join(", "),
+            ServerRequest::McpElicitation(asked) => format!("{}: {}", asked.server_name, asked.message),
+            _ => String::new(),
+        };
+        let how = match answer {
+            Answer::Result(result) => {
+                let words = result.get("decision").or_else(|| result.get("action"));
+                words.map_or_else(|| "answered".to_owned(), |words| words.to_string().replace('"', ""))
+            }
+            _ => "refused".to_owned(),
+        };
+        let note = format!("Codex asks {}: {how}: {what}", request.method());
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        // A server that asks without end must not fill the memory.
+        if notes.len() < 256 {
+            notes.push(crate::sanitize::one_line(&note, 300));
         }
     }
 }

@@ -66,12 +66,22 @@ pub fn endpoint(state_root: &Path, temporary: &Path, root: &Path, home: &Path, p
     Endpoint::locate(&state_root.join("brokers"), temporary, identity)
 }
 
-/// Whether anybody listens there. Costs a look at the file system, and a connection when there is a socket.
+/// Whether anybody listens there. Costs a look at the file system, and a connection when there is a socket; it never waits,
+/// not even for a listener that is stopped and has its backlog full.
 #[must_use]
 pub fn listens(endpoint: &Endpoint) -> bool {
     #[cfg(unix)]
     if let Some(path) = endpoint.to_string().strip_prefix("unix:") {
-        return std::os::unix::net::UnixStream::connect(path).is_ok();
+        use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+        let Ok(address) = SocketAddrUnix::new(path) else { return false };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None) else {
+            return false;
+        };
+        return match connect(&socket, &address) {
+            Ok(()) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INPROGRESS) => true,
+            Err(_) => false,
+        };
     }
     false
 }

@@ -33,17 +33,12 @@ pub struct StopHandle {
 }
 
 impl StopHandle {
-    /// Asks for the end.
+    /// Asks for the end. However often: only a person's second signal means that a gentle end is given up.
     pub fn ask(&self, why: Stopped) {
-        ask(&self.tell, why);
+        self.tell.send_modify(|(_, first)| {
+            first.get_or_insert(why);
+        });
     }
-}
-
-fn ask(tell: &watch::Sender<(u32, Option<Stopped>)>, why: Stopped) {
-    tell.send_modify(|(count, first)| {
-        *count += 1;
-        first.get_or_insert(why);
-    });
 }
 
 /// Tells when the end is asked for.
@@ -68,7 +63,10 @@ impl Stop {
         tokio::spawn(async move {
             loop {
                 let signal = signals.next().await;
-                ask(&tell, signal);
+                tell.send_modify(|(signals, first)| {
+                    *signals += 1;
+                    first.get_or_insert(signal);
+                });
             }
         });
         Ok((Self { asked }, handle))
@@ -84,7 +82,7 @@ impl Stop {
         }
     }
 
-    /// Waits until the end is asked for a second time. Cancel safe.
+    /// Waits for a second signal. Cancel safe.
     pub async fn again(&mut self) -> Stopped {
         let known = self.asked.wait_for(|(count, _)| *count > 1).await.ok().and_then(|known| known.1);
         match known {

@@ -115,3 +115,35 @@ fn a_closed_stdout_is_no_panic() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panic"));
     bed.nothing_left();
 }
+
+/// Pipes, devices and floods in the place of files and prompts end nothing but the command.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_never_ends_is_not_read_to_its_end() {
+    let (bed, codex) = Bed::scripted(Script::new());
+    let fifo = bed.repo.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    bed.run(&["task", "--prompt-file", fifo.to_str().unwrap()]).exits(2).says(&["no regular file"]);
+    bed.run(&["task", "--prompt-file", "/dev/zero"]).exits(2).says(&["no regular file"]);
+    std::fs::rename(&fifo, bed.repo.path().join(".codex-companion.toml")).unwrap();
+    bed.run(&["task", "x"]).exits(2).says(&[".codex-companion.toml"]);
+    std::fs::remove_file(bed.repo.path().join(".codex-companion.toml")).unwrap();
+    let endless = std::fs::File::open("/dev/zero").unwrap();
+    let output = bed.command(&["task"]).stdin(endless).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(codex.starts().is_empty());
+}
+
+/// A path of Codex is the user's, wherever in the work tree the user stands.
+#[cfg(unix)]
+#[test]
+fn a_relative_codex_is_relative_to_the_user() {
+    use codex_testkit::app_server::Turn;
+    let (bed, codex) = Bed::scripted(Script::new().turn(Turn::say("Done.")));
+    let sub = bed.repo.path().join("sub");
+    std::fs::create_dir(&sub).unwrap();
+    std::os::unix::fs::symlink(codex.program(), sub.join("codex-here")).unwrap();
+    let mut command = bed.command(&["--codex", "./codex-here", "task", "x"]);
+    let output = command.current_dir(&sub).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}

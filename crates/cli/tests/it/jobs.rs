@@ -131,6 +131,20 @@ fn d09_a_cancelled_job_ends_cancelled_and_leaves_nothing() {
     bed.run(&["cancel"]).exits(2).says(&["no running job"]);
 }
 
+/// d09: an interrupt that takes its time is given that time: the turn is interrupted gently, and its commands are ended.
+#[test]
+fn d09_a_slow_interrupt_is_waited_for() {
+    let script = Script::new()
+        .turn(Turn::new([Step::Stall]))
+        .fault("turn/interrupt", codex_testkit::app_server::Fault::late(1000));
+    let (bed, codex) = Bed::scripted(script);
+    let id = start(&bed, &["task", "--background", "--broker", "never", "--json", "x"]);
+    wait(|| job(&bed, &id)["turnId"].is_string().then_some(())).expect("the turn begins");
+    let cancelled = bed.run(&["cancel", &id, "--json"]).exits(0).json();
+    assert_eq!((&cancelled["status"], &cancelled["turnInterrupted"]), (&json!("cancelled"), &json!(true)));
+    assert_eq!(turns(&codex, "thread/backgroundTerminals/clean"), 1);
+}
+
 /// d08: a worker that dies is found dead at the next look; its turn ends with it.
 #[test]
 fn d08_a_dead_workers_job_fails_at_the_next_look() {
@@ -358,5 +372,18 @@ fn without_a_place_for_jobs_only_the_foreground_works() {
     let run = bed.run(&["task", "--json", "x"]).exits(0).says(&["not recorded"]);
     assert_eq!(run.json()["jobId"], Value::Null);
     bed.run(&["task", "--background", "x"]).exits(1).says(&["CODEX_COMPANION_STATE_DIR"]);
+    assert_eq!(codex.starts().len(), 1);
+}
+
+/// `--resume-last` is this session's last task, and never another session's.
+#[test]
+fn the_last_task_is_this_sessions() {
+    let (bed, codex) = Bed::scripted(Script::new().turn(Turn::say("Done.")));
+    let bed = bed.env("CODEX_COMPANION_SESSION_ID", "a");
+    bed.run(&["task", "x"]).exits(0);
+    let bed = bed.env("CODEX_COMPANION_SESSION_ID", "b");
+    let candidate = bed.run(&["task-resume-candidate", "--json"]).exits(0).json();
+    assert_eq!(candidate["available"], false);
+    bed.run(&["task", "--resume-last", "y"]).exits(2).says(&["this session"]);
     assert_eq!(codex.starts().len(), 1);
 }

@@ -308,8 +308,9 @@ fn ten_workers_wait_side_by_side() {
     let reply = Reply::new().pause(Duration::from_secs(3)).say("Slept well.");
     let (bed, endpoint, _home) = real!(Scenario::always(reply));
     let bed = bed.env("CODEX_COMPANION_HANDSHAKE_TIMEOUT_MS", "30000");
-    let running: Vec<_> =
-        (0..10).map(|_| bed.start(&["task", "--background", "--json", "x"], None)).collect();
+    let words = ["task", "--background", "--broker", "never", "--json", "x"];
+    let running: Vec<_> = (0..10).map(|_| bed.start(&words, None)).collect();
+
     let ids: Vec<String> = running
         .into_iter()
         .map(|run| run.finish().exits(0).json()["jobId"].as_str().unwrap().to_owned())
@@ -319,4 +320,20 @@ fn ten_workers_wait_side_by_side() {
     let mut words = vec!["await"];
     words.extend(ids.iter().map(String::as_str));
     bed.run(&words).exits(0);
+}
+
+/// d29: leave to write is leave to write in the work tree. A patch that goes elsewhere is declined, however it is asked for.
+#[test]
+fn d29_patches_outside_of_the_work_tree_are_declined() {
+    let codex = require_real_codex!();
+    let elsewhere = tempfile::Builder::new().prefix("elsewhere-").tempdir_in("/var/tmp").unwrap();
+    let file = elsewhere.path().canonicalize().unwrap().join("owned.txt");
+    let patch = format!("*** Begin Patch\n*** Add File: {}\n+owned\n*** End Patch", file.display());
+    let endpoint =
+        ModelEndpoint::start(Scenario::in_turn([Reply::patch(patch), Reply::message("Tried.")])).unwrap();
+    let config = HomeConfig::new(endpoint.base_url()).setting("model", "\"gpt-5.5\"");
+    let home = CodexHome::with(&config).unwrap();
+    let bed = Bed::real(&codex, &home);
+    bed.run(&["task", "--write", "--approvals", "on-request", "go"]).exits(0).says(&["decline"]);
+    assert!(!file.exists());
 }

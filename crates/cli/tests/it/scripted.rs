@@ -256,14 +256,18 @@ fn ctrl_c_interrupts_the_turn_and_leaves_nothing() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 130)] {
         let (bed, codex) = Bed::scripted(Script::new().turn(Turn::new([Step::Stall])));
         let running = bed.start(&["task", "go"], None);
-        let begun = || codex.received().iter().any(|message| message["method"] == "turn/start").then_some(());
-        wait(begun).expect("the turn begins");
+        let turn = || {
+            bed.start(&["status", "--json"], None).finish().json()["running"][0]["turnId"]
+                .is_string()
+                .then_some(())
+        };
+        wait(turn).expect("the turn begins");
         running.signal(signal);
         let run = running.finish().exits(code);
         assert!(run.stdout.is_empty(), "{run:?}");
         bed.nothing_left();
-        // The turn was interrupted if it was known by then; in any case the server saw its input end.
-        assert_eq!(codex.starts().len(), 1);
+        let interrupted = codex.received().iter().any(|message| message["method"] == "turn/interrupt");
+        assert!(interrupted, "{signal}: the turn was only killed");
     }
 }
 
@@ -310,4 +314,26 @@ fn a_quiet_run_says_nothing_on_stderr() {
     let (bed, _codex) = Bed::scripted(Script::new().turn(Turn::say("Done.")));
     let run = bed.run(&["--quiet", "task", "go"]).exits(0);
     assert_eq!(run.stderr, "");
+}
+
+/// What a prompt says of flags is prose: it does not decide how errors are told.
+#[test]
+fn json_is_asked_for_by_flags_only() {
+    let (bed, _codex) = Bed::scripted(Script::new().turn(Turn::new([fail_step("it broke")])));
+    let run = bed.run(&["task", "explain", "--json", "flags"]).exits(1).says(&["it broke"]);
+    assert!(!run.stdout.contains('{'), "{run:?}");
+    let run = bed.run_with(&["task", "--arguments-stdin"], Some(b"--json explain")).exits(1);
+    assert_eq!(run.json()["status"], 1);
+    let run = bed.run(&["task", "--bogus", "--json", "x"]).exits(2);
+    assert_eq!(run.json()["error"]["kind"], "usage");
+    let run = bed.run(&["status", "--watch", "--json"]).exits(2);
+    assert_eq!(run.json()["error"]["kind"], "usage");
+}
+
+/// What Codex asked and was answered is told and logged.
+#[test]
+fn d29_answers_are_told() {
+    let turn = Turn::new([Step::ApproveCommand { command: "make install".into() }, Step::say("Went on.")]);
+    let (bed, _codex) = Bed::scripted(Script::new().turn(turn));
+    bed.run(&["task", "go"]).exits(0).says(&["make install", "decline"]);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use codex_job_store::{JobUpdate, Lease, LogWriter, NewJob, Outcome, Store};
 
 use super::super::App;
-use super::super::work::{Executed, Request, What};
+use super::super::work::{Checked, Executed, Request, What};
 use super::{Jobs, failure};
 use crate::args::Format;
 use crate::engine::{Progress, StopHandle, Stopped, Watch};
@@ -40,10 +40,10 @@ struct Recorded {
 
 impl Recorder {
     /// A run in the foreground. Without a place for jobs it runs all the same, and says so.
-    pub(in crate::commands) fn foreground(app: &App, request: &Request, summary: &str) -> Self {
+    pub(in crate::commands) fn foreground(app: &App, request: &Request, checked: &Checked) -> Self {
         let shown = Some(app.progress());
         let job = Jobs::open(app).and_then(|jobs| {
-            let new = new_job(request, summary, jobs.session.clone())?;
+            let new = new_job(request, checked, jobs.session.clone())?;
             let job = jobs.store.create(new).map_err(|error| failure(&error))?;
             let lease = jobs.store.lease(&job.id).map_err(|error| failure(&error))?;
             jobs.tell_notices(app);
@@ -102,6 +102,7 @@ impl Recorder {
         if let Some(log) = &job.log {
             let (title, body) = match executed {
                 Ok(done) => ("Final output", done.report.render(Format::Text)),
+                Err(_) if asked => ("Ended", "cancelled".to_owned()),
                 Err(failure) => ("Ended", failure.to_string()),
             };
             let _ = log.block(title, &body);
@@ -128,7 +129,11 @@ impl Drop for AbortOnDrop {
 }
 
 /// A job for a request.
-pub(super) fn new_job(request: &Request, summary: &str, session: Option<String>) -> Result<NewJob, Failure> {
+pub(super) fn new_job(
+    request: &Request,
+    checked: &Checked,
+    session: Option<String>,
+) -> Result<NewJob, Failure> {
     let (class, label, title, write) = match &request.what {
         What::Review { .. } => ("review", "review", "Codex Review".to_owned(), false),
         What::AdversarialReview { .. } => {
@@ -138,9 +143,9 @@ pub(super) fn new_job(request: &Request, summary: &str, session: Option<String>)
     };
     let mut new = NewJob::new(request.kind(), class, title);
     new.kind_label = Some(label.to_owned());
-    new.summary = summary.to_owned();
-    new.model.clone_from(&request.run.model);
-    new.effort.clone_from(&request.run.effort);
+    new.summary.clone_from(&checked.summary);
+    new.model.clone_from(&checked.settings.model);
+    new.effort.clone_from(&checked.settings.effort);
     new.write = Some(write);
     new.session_id = session;
     new.with_request(request).map_err(|error| failure(&error))
@@ -157,6 +162,8 @@ fn outcome(executed: &Result<Executed, Failure>) -> Outcome {
         Ok(done) => {
             let mut outcome = match &done.failure {
                 None => Outcome::completed(),
+                // Somebody else interrupted its turn.
+                Some(failure) if failure.kind() == Kind::Interrupted => Outcome::cancelled(),
                 Some(failure) => Outcome::failed(words(failure)),
             };
             outcome.exit_code = Some(done.failure.as_ref().map_or(Exit::Done, Failure::exit).code().into());

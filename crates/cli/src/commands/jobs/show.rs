@@ -26,6 +26,10 @@ const WATCH_EVERY: Duration = Duration::from_millis(500);
 pub(in crate::commands) fn status(app: &App, flags: &StatusArgs) -> Result<Answer, Failure> {
     let jobs = Jobs::open(app)?;
     if flags.watch {
+        if flags.out.json {
+            return Err(Failure::usage("--watch shows a view again and again, --json is one document")
+                .with_hint("`status --wait --json` waits and then tells once"));
+        }
         return watch(app, &jobs, flags);
     }
     let named = flags
@@ -231,10 +235,15 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
     // What was rendered told how to resume it then; what holds now is said here.
     let held = broker::listening(app, &jobs.root).is_some();
     if let Some(command) = view::resume_command(&job, held) {
-        if let Some(at) = stdout.rfind(RESUME) {
+        // Only the line that we ended it with ourselves.
+        let ours = |rest: &str| {
+            ["codex resume ", "codex-companion resume "].iter().any(|words| rest.starts_with(words))
+                && rest.trim_end().lines().count() == 1
+        };
+        if let Some(at) = stdout.rfind(RESUME).filter(|at| ours(&stdout[at + RESUME.len()..])) {
             stdout.truncate(at);
         }
-        let _ = write!(stdout, "{RESUME}{command}\n");
+        let _ = writeln!(stdout, "{RESUME}{command}");
     }
     let failure = (job.status != Status::Completed).then(|| {
         let why = job.error_message.clone().unwrap_or_else(|| format!("the job was {}", job.status.as_str()));

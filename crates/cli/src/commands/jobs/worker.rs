@@ -7,7 +7,7 @@ use std::process::{ExitCode, Stdio};
 use codex_job_store::{Store, StoreOptions};
 use serde_json::json;
 
-use super::super::work::{self, Request};
+use super::super::work::{self, Checked, Request};
 use super::super::{Answer, App};
 use super::{Jobs, Recorder, failure, recorder};
 use crate::args::GlobalArgs;
@@ -21,11 +21,11 @@ pub const COMMAND: &str = "job-worker";
 pub(in crate::commands) fn background(
     app: &App,
     request: &Request,
-    summary: &str,
+    checked: &Checked,
     as_json: bool,
 ) -> Result<Answer, Failure> {
     let jobs = Jobs::open(app)?;
-    let new = recorder::new_job(request, summary, jobs.session.clone())?;
+    let new = recorder::new_job(request, checked, jobs.session.clone())?;
     // The record first, durably; then the worker.
     let job = jobs.store.create(new).map_err(|error| failure(&error))?;
     match start(&jobs, job.id.as_str()) {
