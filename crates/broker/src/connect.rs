@@ -242,9 +242,16 @@ fn absent(endpoint: &Endpoint, kind: ConnectErrorKind) -> ConnectError {
     ConnectError::new(kind, message)
 }
 
-/// Whether a broker that was answering answers still.
-pub(crate) async fn answers(endpoint: &Endpoint, within: Duration) -> Result<(), ConnectError> {
-    find(endpoint, within).await.map(drop)
+/// Why a broker that was answering will not any more, if that is so. One that listens no longer may still be seeing out
+/// what runs; one that is slow is no fault.
+pub(crate) async fn has_failed(endpoint: &Endpoint, within: Duration) -> Option<String> {
+    let mut options = ConnectOptions::new();
+    options.handshake = within;
+    match probe(endpoint, &options).await {
+        Ok(Found::Stopped(_)) => Some(absent(endpoint, ConnectErrorKind::Stopped).to_string()),
+        Ok(Found::Wedged(_)) => Some(absent(endpoint, ConnectErrorKind::NotAnswering).to_string()),
+        _ => None,
+    }
 }
 
 /// Looks who is there: connects, and asks for the status.
@@ -256,8 +263,8 @@ async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Found, C
         Ok(Err(error)) => {
             return match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(Found::Nobody),
-                // Its queue of connections is full; it will take them up, or be found not to.
-                io::ErrorKind::WouldBlock => Ok(Found::Wedged(None)),
+                // More connect at once than its queue holds.
+                io::ErrorKind::WouldBlock => Ok(Found::Slow),
                 _ => Err(ConnectError::new(ConnectErrorKind::Io, format!("{endpoint}: {error}"))),
             };
         }
