@@ -149,18 +149,24 @@ pub async fn connect_or_start(
     let due = due(options.within);
     loop {
         let found = probe(endpoint, options).await?;
-        let problem = match found {
-            Found::Answers(found) if !found.1.stopping => return greet(endpoint, options, found.0).await,
+        let (problem, wire) = match found {
+            Found::Answers(found) if !found.1.stopping => (None, Some(found.0)),
             // It is about to end.
-            Found::Answers(_) | Found::Slow => None,
-            Found::Nobody => Some((ConnectErrorKind::NotRunning, None)),
-            Found::Stopped(pid) => Some((ConnectErrorKind::Stopped, pid)),
-            Found::Wedged(pid) => Some((ConnectErrorKind::NotAnswering, pid)),
+            Found::Answers(_) | Found::Slow => (None, None),
+            Found::Nobody => (Some((ConnectErrorKind::NotRunning, None)), None),
+            Found::Stopped(pid) => (Some((ConnectErrorKind::Stopped, pid)), None),
+            Found::Wedged(pid) => (Some((ConnectErrorKind::NotAnswering, pid)), None),
         };
-        if let Some((kind, pid)) = problem {
-            let Some(program) = &options.start else { return Err(absent(endpoint, kind)) };
-            if let Some(wire) = start(endpoint, options, program, pid, due).await? {
-                return greet(endpoint, options, wire).await;
+        let wire = match (problem, &options.start) {
+            (None, _) => wire,
+            (Some((kind, _)), None) => return Err(absent(endpoint, kind)),
+            (Some((_, pid)), Some(program)) => start(endpoint, options, program, pid, due).await?,
+        };
+        if let Some(wire) = wire {
+            match greet(endpoint, options, wire).await {
+                // It ended in that moment: the next look tells.
+                Err(error) if error.kind() == ConnectErrorKind::Io && Instant::now() < due => {}
+                greeted => return greeted,
             }
         }
         if Instant::now() >= due {
@@ -262,7 +268,12 @@ async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Found, C
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             return match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(Found::Nobody),
+                io::ErrorKind::NotFound
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::NotConnected
+                | io::ErrorKind::BrokenPipe => Ok(Found::Nobody),
                 // More connect at once than its queue holds.
                 io::ErrorKind::WouldBlock => Ok(Found::Slow),
                 _ => Err(ConnectError::new(ConnectErrorKind::Io, format!("{endpoint}: {error}"))),
@@ -394,6 +405,10 @@ async fn start(
             return Ok(Some(found.0));
         }
         let ended = child.try_wait().ok().flatten();
+        if ended.is_some_and(|status| status.success()) && Instant::now() < due {
+            // It found another there, which must be on its way in or out.
+            return Ok(None);
+        }
         if ended.is_some() || Instant::now() >= due {
             let how = ended
                 .map_or_else(|| "did not serve in time".to_owned(), |status| format!("ended ({status})"));
