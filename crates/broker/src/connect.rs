@@ -149,18 +149,24 @@ pub async fn connect_or_start(
     let due = due(options.within);
     loop {
         let found = probe(endpoint, options).await?;
-        let problem = match found {
-            Found::Answers(found) if !found.1.stopping => return greet(endpoint, options, found.0).await,
+        let (problem, wire) = match found {
+            Found::Answers(found) if !found.1.stopping => (None, Some(found.0)),
             // It is about to end.
-            Found::Answers(_) | Found::Slow => None,
-            Found::Nobody => Some((ConnectErrorKind::NotRunning, None)),
-            Found::Stopped(pid) => Some((ConnectErrorKind::Stopped, pid)),
-            Found::Wedged(pid) => Some((ConnectErrorKind::NotAnswering, pid)),
+            Found::Answers(_) | Found::Slow => (None, None),
+            Found::Nobody => (Some((ConnectErrorKind::NotRunning, None)), None),
+            Found::Stopped(pid) => (Some((ConnectErrorKind::Stopped, pid)), None),
+            Found::Wedged(pid) => (Some((ConnectErrorKind::NotAnswering, pid)), None),
         };
-        if let Some((kind, pid)) = problem {
-            let Some(program) = &options.start else { return Err(absent(endpoint, kind)) };
-            if let Some(wire) = start(endpoint, options, program, pid, due).await? {
-                return greet(endpoint, options, wire).await;
+        let wire = match (problem, &options.start) {
+            (None, _) => wire,
+            (Some((kind, _)), None) => return Err(absent(endpoint, kind)),
+            (Some((_, pid)), Some(program)) => start(endpoint, options, program, pid, due).await?,
+        };
+        if let Some(wire) = wire {
+            match greet(endpoint, options, wire).await {
+                // It ended in that moment: the next look tells.
+                Err(error) if error.kind() == ConnectErrorKind::Io && Instant::now() < due => {}
+                greeted => return greeted,
             }
         }
         if Instant::now() >= due {
@@ -242,9 +248,16 @@ fn absent(endpoint: &Endpoint, kind: ConnectErrorKind) -> ConnectError {
     ConnectError::new(kind, message)
 }
 
-/// Whether a broker that was answering answers still.
-pub(crate) async fn answers(endpoint: &Endpoint, within: Duration) -> Result<(), ConnectError> {
-    find(endpoint, within).await.map(drop)
+/// Why a broker that was answering will not any more, if that is so. One that listens no longer may still be seeing out
+/// what runs; one that is slow is no fault.
+pub(crate) async fn has_failed(endpoint: &Endpoint, within: Duration) -> Option<String> {
+    let mut options = ConnectOptions::new();
+    options.handshake = within;
+    match probe(endpoint, &options).await {
+        Ok(Found::Stopped(_)) => Some(absent(endpoint, ConnectErrorKind::Stopped).to_string()),
+        Ok(Found::Wedged(_)) => Some(absent(endpoint, ConnectErrorKind::NotAnswering).to_string()),
+        _ => None,
+    }
 }
 
 /// Looks who is there: connects, and asks for the status.
@@ -255,9 +268,14 @@ async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Found, C
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             return match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(Found::Nobody),
-                // Its queue of connections is full; it will take them up, or be found not to.
-                io::ErrorKind::WouldBlock => Ok(Found::Wedged(None)),
+                io::ErrorKind::NotFound
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::NotConnected
+                | io::ErrorKind::BrokenPipe => Ok(Found::Nobody),
+                // More connect at once than its queue holds.
+                io::ErrorKind::WouldBlock => Ok(Found::Slow),
                 _ => Err(ConnectError::new(ConnectErrorKind::Io, format!("{endpoint}: {error}"))),
             };
         }
@@ -387,6 +405,10 @@ async fn start(
             return Ok(Some(found.0));
         }
         let ended = child.try_wait().ok().flatten();
+        if ended.is_some_and(|status| status.success()) && Instant::now() < due {
+            // It found another there, which must be on its way in or out.
+            return Ok(None);
+        }
         if ended.is_some() || Instant::now() >= due {
             let how = ended
                 .map_or_else(|| "did not serve in time".to_owned(), |status| format!("ended ({status})"));

@@ -10,7 +10,7 @@ use codex_rpc::transport::BoxReader;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
-use crate::connect::answers;
+use crate::connect::has_failed;
 use crate::endpoint::Endpoint;
 use crate::process;
 
@@ -50,8 +50,8 @@ async fn keep_watch(trip: Weak<Mutex<Trip>>, endpoint: Endpoint, pid: Option<u32
             break "the broker's process was stopped".to_owned();
         }
         if asked.elapsed() >= ASK {
-            if let Err(error) = answers(&endpoint, within).await {
-                break error.to_string();
+            if let Some(reason) = has_failed(&endpoint, within).await {
+                break reason;
             }
             asked = Instant::now();
         }

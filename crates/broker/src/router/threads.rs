@@ -269,7 +269,9 @@ impl Threads {
     /// if anything did; with the client whose turn it was.
     pub(super) fn forget_turn(&mut self, thread: &str, request: Option<u64>) -> bool {
         let Some(entry) = self.map.get_mut(thread) else { return false };
-        if entry.stream.as_ref().map(|stream| stream.request) != request {
+        let is_same = entry.stream.as_ref().map(|stream| stream.request) == request;
+        // Without a request there is nothing to know the turn by: one that runs for a new owner is another.
+        if !is_same || (request.is_none() && entry.owner.is_some()) {
             return false;
         }
         let ran = entry.running.take().is_some();

@@ -317,9 +317,15 @@ impl World {
             (23, ..) if first.is_multiple_of(4) && self.up => self.die(table),
             (24, ..) if !table.tickets.is_empty() => {
                 let at = first % table.tickets.len();
-                // Only those of the queue: the model's interrupts always end their turn.
-                let ticket = table.tickets.swap_remove(at);
-                if table.router.status().queued > 0 {
+                // While no interrupt is under way: how long those may take is not the model's matter.
+                let gone = |by: Option<u64>| by.is_none_or(|by| !self.people.contains_key(&by));
+                let abandoned =
+                    self.topics.values().any(|topic| topic.turn.is_some() && topic.owner.is_none())
+                        || self.inbox.iter().any(|frame| {
+                            frame["method"] == "turn/start" && gone(frame["params"]["by"].as_u64())
+                        });
+                if !abandoned {
+                    let ticket = table.tickets.swap_remove(at);
                     table.event(Event::Expired(ticket));
                     self.take(table);
                 }
