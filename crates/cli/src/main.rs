@@ -30,7 +30,12 @@ fn main() -> ExitCode {
     {
         return commands::worker::run(words, environment);
     }
-    match run(&argv, &environment) {
+    // Hooks run at every turn of an agent: they do without the command line's definition.
+    let done = match args::hook(&argv) {
+        Some(cli) => answer(commands::run(cli, &environment), &argv, &environment),
+        None => run(&argv, &environment),
+    };
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             tell(&failure, args::asks_for_json(&argv), &environment);
@@ -40,7 +45,6 @@ fn main() -> ExitCode {
 }
 
 fn run(argv: &[OsString], environment: &Environment) -> Result<Exit, Failure> {
-    let mut output = Output::new(io::stdout().lock());
     let colour = io::stdout().is_terminal() && !environment.no_color;
     let parsed = match args::parse(argv, None, colour)? {
         Parsed::ReadArguments => args::parse(argv, Some(&stdio::read_arguments(io::stdin())?), colour)?,
@@ -48,11 +52,22 @@ fn run(argv: &[OsString], environment: &Environment) -> Result<Exit, Failure> {
     };
     let cli = match parsed {
         Parsed::Run(cli) => cli,
-        Parsed::Print(text) => return output.write(&text).map(|()| Exit::Done),
+        Parsed::Print(text) => {
+            return Output::new(io::stdout().lock()).write(&text).map(|()| Exit::Done);
+        }
         Parsed::ReadArguments => unreachable!("the arguments have been read"),
     };
-    let answer = commands::run(*cli, environment)?;
-    output.write(&answer.stdout)?;
+    answer(commands::run(*cli, environment), argv, environment)
+}
+
+/// Writes what a command has to say.
+fn answer(
+    answer: Result<commands::Answer, Failure>,
+    argv: &[OsString],
+    environment: &Environment,
+) -> Result<Exit, Failure> {
+    let answer = answer?;
+    Output::new(io::stdout().lock()).write(&answer.stdout)?;
     if let Some(failure) = &answer.failure {
         // The document of `--json` holds it already.
         if !args::asks_for_json(argv) {

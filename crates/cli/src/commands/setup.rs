@@ -31,6 +31,14 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         Some(npm) => Tool { available: true, detail: npm.display().to_string() },
         None => Tool { available: false, detail: "npm is not in PATH".to_owned() },
     };
+    if flags.enable_review_gate || flags.disable_review_gate {
+        report.actions_taken.push(super::gate::set(app, flags.enable_review_gate)?);
+    }
+    // A folder for state that cannot be told has no gate in it.
+    if let Ok(jobs) = super::jobs::Jobs::open(app) {
+        report.review_gate_enabled = super::gate::is_on(app, &jobs)?;
+        jobs.tell_notices(app);
+    }
     let find = || engine::locate_codex(settings.codex.as_deref(), path);
     if let Some(folder) = &flags.import_jobs {
         let imported = super::jobs::import(app, folder)?;

@@ -1,0 +1,191 @@
+//! `hook stop` and `hook prompt-submit`, and what all hooks have in common.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use codex_gate::host::{StopEvent, claude};
+use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
+use codex_review_target::Cancel;
+use serde_json::{Value, json};
+
+use super::state::{StateFile, now};
+use super::{Gate, TURN_OFF, is_on, reviewer, session, tree, unread, without_state};
+use crate::args::HookEvent;
+use crate::commands::jobs::Jobs;
+use crate::commands::{Answer, App, block_on};
+use crate::engine::{Stop, StopHandle, Watch};
+use crate::exit::{Failure, Kind};
+use crate::settings::Settings;
+use crate::stdio;
+
+/// What stands before prompts that the host wrote itself.
+const NOTIFICATION: &str = "<task-notification>";
+
+/// Answers a hook.
+pub(in crate::commands) fn run(app: &App, event: HookEvent) -> Result<Answer, Failure> {
+    let stdout = match event {
+        HookEvent::Stop => stop(app, &read()),
+        HookEvent::PromptSubmit => prompt_submit(app, &read()),
+        HookEvent::SessionStart => session::start(app, &read()),
+        HookEvent::SessionEnd => session::end(app),
+        HookEvent::PromptExpansion => {
+            return Err(Failure::new(
+                Kind::NotInThisVersion,
+                "`hook prompt-expansion` is not in this version yet",
+            ));
+        }
+    };
+    Ok(Answer::done(stdout))
+}
+
+/// The whole input, however late it comes. What cannot be read is as broken as what cannot be understood.
+pub(super) fn read() -> Vec<u8> {
+    stdio::read_to_end(io::stdin().lock()).unwrap_or_default()
+}
+
+/// The members that all hooks' inputs have, as far as they are there.
+#[derive(Debug, Default)]
+pub(super) struct Input(Value);
+
+impl Input {
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        // A host that cuts a text within an emoji writes half of it, which is no reason to know nothing.
+        Self(serde_json::from_slice(bytes).unwrap_or_default())
+    }
+
+    pub(super) fn text(&self, member: &str) -> Option<&str> {
+        self.0[member].as_str().filter(|text| !text.is_empty())
+    }
+
+    /// The same command in the host's folder.
+    pub(super) fn app(&self, app: &App) -> App {
+        at(app, self.text("cwd").map(Path::new))
+    }
+}
+
+fn at(app: &App, folder: Option<&Path>) -> App {
+    let cwd = folder.filter(|folder| folder.is_absolute() && folder.is_dir()).unwrap_or(&app.cwd);
+    App {
+        worker: app.worker,
+        environment: app.environment.clone(),
+        cwd: cwd.to_path_buf(),
+        global: app.global.clone(),
+    }
+}
+
+fn stop(app: &App, input: &[u8]) -> String {
+    let read = claude::read(input);
+    let app = at(app, read.as_ref().ok().and_then(|read| read.request.cwd.as_deref()));
+    // Without a folder for state nobody can have turned the gate on.
+    let Ok(jobs) = Jobs::open(&app) else { return String::new() };
+    let on = is_on(&app, &jobs);
+    if matches!(on, Ok(false)) {
+        return String::new();
+    }
+    let (event, request) = match &read {
+        Ok(read) => (read.event, read.request.clone()),
+        Err(_) => (StopEvent::default(), GateRequest::unreadable()),
+    };
+    let mut told: Vec<String> = jobs.store.take_notices().into_iter().map(|notice| notice.message).collect();
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        let state = StateFile::new(jobs.store.folder());
+        let (settings, broken) = match on.and_then(|_| app.settings(Some(&jobs.root), None)) {
+            Ok(settings) => (settings, None),
+            Err(failure) => (Settings::default(), Some(reviewer::not_reviewed(&failure))),
+        };
+        let mut gate = Gate::new(&app, settings, state, &jobs.root, request.clone());
+        let decision = match (read, broken) {
+            (Err(bad), _) => gate.fail(bad.into()),
+            (_, Some(failure)) => gate.fail(failure),
+            (Ok(_), None) => {
+                let decided = block_on(async |stop, handle| Ok(decide(&mut gate, (stop, &handle)).await));
+                decided.unwrap_or_else(|failure| gate.fail(reviewer::not_reviewed(&failure)))
+            }
+        };
+        gate.log(event.name(), &decision);
+        (decision, gate.told)
+    }));
+    let decision = match decided {
+        Ok((decision, more)) => {
+            told.extend(more);
+            decision
+        }
+        Err(_) => {
+            let fault = NotReviewed::new(Why::Failed, "a fault in codex-companion");
+            without_state(&request, fault, &Policy::default())
+        }
+    };
+    document(event, &decision, &told)
+}
+
+async fn decide(gate: &mut Gate<'_>, (stop, handle): (&mut Stop, &StopHandle)) -> Decision {
+    let (session, agent) = (gate.request.session.clone(), gate.request.agent.clone());
+    let (folder, known) = (gate.root.clone(), gate.state.peek());
+    let looked = gate.apart(stop, move |cancel| {
+        let base = tree::base(&known, &session, agent.as_deref());
+        let look = tree::look(&folder, cancel)?;
+        let tree = look.tree.clone();
+        Ok((tree, look.changes(base.as_deref(), cancel)?))
+    });
+    let (tree, changes) = match looked.await {
+        Ok(Ok(looked)) => looked,
+        Ok(Err(error)) => return gate.fail(unread(&error)),
+        Err(failure) => return gate.fail(failure),
+    };
+    if changes.is_empty() {
+        return Decision::skipped(Skip::Unchanged);
+    }
+    gate.request.tree = Some(tree);
+    gate.judge(changes, &mut Quiet, (stop, handle)).await
+}
+
+/// The decision as the host reads it, with what else there is to tell for the user.
+fn document(event: StopEvent, decision: &Decision, told: &[String]) -> String {
+    let wording = Wording::for_turns().with_turn_off(TURN_OFF);
+    let Some(answer) = claude::answer(event, decision, &wording) else { return String::new() };
+    if told.is_empty() {
+        return answer + "\n";
+    }
+    let mut value: Value = serde_json::from_str(&answer).unwrap_or_else(|_| json!({}));
+    let mut lines: Vec<&str> = value["systemMessage"].as_str().into_iter().collect();
+    lines.extend(told.iter().map(String::as_str));
+    value["systemMessage"] = crate::sanitize::one_line(&lines.join("; "), 800).into();
+    format!("{value}\n")
+}
+
+/// Nobody watches a hook.
+struct Quiet;
+
+impl Watch for Quiet {
+    fn phase(&mut self, _phase: &str) {}
+    fn activity(&mut self, _what: &str, _over: bool) {}
+    fn note(&mut self, _note: &str) {}
+}
+
+/// Takes note of where the work tree stands as a turn begins.
+fn prompt_submit(app: &App, input: &[u8]) -> String {
+    let input = Input::read(input);
+    if input.text("prompt").is_some_and(|prompt| prompt.trim_start().starts_with(NOTIFICATION)) {
+        return String::new();
+    }
+    let app = input.app(app);
+    let Ok(jobs) = Jobs::open(&app) else { return String::new() };
+    if !matches!(is_on(&app, &jobs), Ok(true)) {
+        return String::new();
+    }
+    let looked = catch_unwind(|| tree::look(&jobs.root, &Cancel::new()));
+    let tree = looked.ok().and_then(Result::ok).map(|look| look.tree);
+    let session = input.text("session_id").unwrap_or_default();
+    let state = StateFile::new(jobs.store.folder());
+    match state.update(|state| ((), state.turn_began(session, None, tree.as_ref(), now()))) {
+        Ok(((), None)) => String::new(),
+        Ok(((), Some(told))) => tell(&told),
+        Err(failure) => tell(&format!("Review gate: the turn's beginning could not be noted: {failure}")),
+    }
+}
+
+/// One line for the user.
+pub(super) fn tell(line: &str) -> String {
+    format!("{}\n", json!({ "systemMessage": crate::sanitize::one_line(line, 400) }))
+}
