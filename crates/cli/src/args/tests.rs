@@ -351,7 +351,7 @@ fn completions_and_manual_pages_have_what_this_version_has() {
     for shell in clap_complete::Shell::value_variants() {
         let script = String::from_utf8(completions(*shell)).unwrap();
         assert!(script.contains("adversarial-review"), "{shell}");
-        assert!(!script.contains("prompt-expansion"), "{shell}");
+        assert!(!script.contains("arguments that its hook stored"), "{shell}");
     }
     let page = String::from_utf8(man_page(None).unwrap()).unwrap();
     assert!(page.contains("codex\\-companion") && page.contains("adversarial\\-review"));

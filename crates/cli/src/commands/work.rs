@@ -237,7 +237,7 @@ pub(super) fn execute<G>(
     watch.finish();
     let ran = ran?;
     let failure = match &mut report {
-        Report::Task(report) => fill_task(report, &ran, &root, job_id),
+        Report::Task(report) => fill_task(report, &ran, &root, job_id.as_deref()),
         Report::Review(report) => {
             let roots = reviewing::roots(&root);
             let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
@@ -269,7 +269,7 @@ fn codex_target(target: &Target) -> ReviewTarget {
     }
 }
 
-fn fill_task(report: &mut TaskReport, ran: &Ran, root: &Path, job_id: Option<String>) -> Option<Failure> {
+fn fill_task(report: &mut TaskReport, ran: &Ran, root: &Path, job_id: Option<&str>) -> Option<Failure> {
     let outcome = &ran.outcome;
     let failure = engine::from_ran(ran);
     let relative = |path: &str| {
@@ -280,12 +280,12 @@ fn fill_task(report: &mut TaskReport, ran: &Ran, root: &Path, job_id: Option<Str
         status: u8::from(failure.is_some()),
         thread_id: Some(ran.thread_id.clone()),
         turn_id: outcome.turn_id.as_ref().map(ToString::to_string),
-        job_id: job_id.clone(),
+        job_id: job_id.map(str::to_owned),
         raw_output: outcome.final_message.clone().unwrap_or_default(),
         touched_files: outcome.files.iter().map(|file| relative(&file.path)).collect(),
         reasoning_summary: outcome.reasoning.clone(),
         error: failure.as_ref().map(ErrorReport::from),
-        resume: Some(match &job_id {
+        resume: Some(match job_id {
             // The shared Codex holds the thread for a moment; our command waits for it to let go.
             Some(job) if ran.held => format!("codex-companion resume {job}"),
             _ => format!("codex resume {}", ran.thread_id),

@@ -25,7 +25,7 @@ fn saying(answer: &str) -> Script {
     Script::new().turn(Turn::say(answer))
 }
 
-fn input(bed: &Bed, more: Value) -> Vec<u8> {
+fn input(bed: &Bed, more: &Value) -> Vec<u8> {
     let mut input = json!({
         "session_id": "one", "transcript_path": "/t.jsonl", "cwd": bed.repo.path(), "hook_event_name": "Stop",
         "stop_hook_active": false, "last_assistant_message": "Done.",
@@ -37,18 +37,18 @@ fn input(bed: &Bed, more: Value) -> Vec<u8> {
 }
 
 #[track_caller]
-fn stop_with(bed: &Bed, more: Value) -> Run {
+fn stop_with(bed: &Bed, more: &Value) -> Run {
     bed.run_with(&["hook", "stop"], Some(&input(bed, more))).exits(0)
 }
 
 #[track_caller]
 fn stop(bed: &Bed) -> Value {
-    stop_with(bed, json!({})).json()
+    stop_with(bed, &json!({})).json()
 }
 
 #[track_caller]
 fn again(bed: &Bed) -> Value {
-    stop_with(bed, json!({"stop_hook_active": true})).json()
+    stop_with(bed, &json!({"stop_hook_active": true})).json()
 }
 
 fn prompt(bed: &Bed, session: &str, text: &str) {
@@ -100,7 +100,7 @@ fn an_allow_lets_the_turn_end_and_is_remembered() {
     assert!(turn.contains("Done.") && turn.contains("+two"), "{turn}");
     // The same work costs no second turn, in this session or another.
     message(&stop(&bed), &["skipped"]);
-    message(&stop_with(&bed, json!({"session_id": "two"})).json(), &["skipped"]);
+    message(&stop_with(&bed, &json!({"session_id": "two"})).json(), &["skipped"]);
     assert_eq!(turns(&codex), 1);
     // It is no job, and is in the log.
     assert_eq!(bed.run(&["status", "--all", "--json"]).json()["recent"], json!([]));
@@ -133,11 +133,7 @@ fn d22_blocks_are_bounded_cached_and_then_let_pass() {
 fn d22_what_is_no_verdict_blocks_once_and_then_warns() {
     for answer in ["I could not decide.", "stream error: 503"] {
         let (bed, _codex) = on(saying(answer));
-        feedback(
-            &stop(&bed),
-            &["it is the gate that failed", "setup --disable-review-gate"]
-                .map(|word| if word.starts_with("it") { "It is the gate that failed" } else { word }),
-        );
+        feedback(&stop(&bed), &["It is the gate that failed", "setup --disable-review-gate"]);
         message(&again(&bed), &["NOT REVIEWED"]);
     }
     let (bed, _codex) = on(saying("**ALLOW:** fine"));
@@ -170,7 +166,7 @@ fn d22_nothing_changed_costs_no_turn() {
     message(&stop(&bed), &["skipped"]);
     // A clean tree.
     bed.repo.stage().commit("two");
-    message(&stop_with(&bed, json!({"session_id": "new"})).json(), &["skipped"]);
+    message(&stop_with(&bed, &json!({"session_id": "new"})).json(), &["skipped"]);
     assert_eq!(turns(&codex), 0);
     // What was committed within the turn is no less the turn's work.
     feedback(&stop(&bed), &["round 1 of 3"]);
@@ -178,6 +174,17 @@ fn d22_nothing_changed_costs_no_turn() {
     // What the host wrote itself begins no turn.
     prompt(&bed, "one", "<task-notification>\nit ended</task-notification>");
     feedback(&again(&bed), &["round 2 of 3"]);
+}
+
+/// A host that cuts a prompt within an emoji writes half of it; the turn begins all the same.
+#[test]
+fn half_a_character_is_no_reason_to_miss_a_turns_beginning() {
+    let (bed, codex) = on(saying(BLOCK));
+    let cwd = bed.repo.path().to_str().unwrap();
+    let input = format!(r#"{{"session_id":"one","cwd":"{cwd}","prompt":"look \\ud83d"}}"#);
+    bed.run_with(&["hook", "prompt-submit"], Some(input.as_bytes())).exits(0);
+    message(&stop(&bed), &["skipped"]);
+    assert_eq!(turns(&codex), 0);
 }
 
 #[test]
@@ -196,7 +203,7 @@ fn a_session_that_began_here_is_compared_with_where_it_began() {
 fn two_sessions_do_not_mix() {
     let (bed, _codex) = on(saying("no verdict"));
     feedback(&stop(&bed), &["failed"]);
-    feedback(&stop_with(&bed, json!({"session_id": "two"})).json(), &["failed"]);
+    feedback(&stop_with(&bed, &json!({"session_id": "two"})).json(), &["failed"]);
     message(&again(&bed), &["NOT REVIEWED"]);
     let end = json!({"session_id": "one", "cwd": bed.repo.path(), "reason": "other"}).to_string();
     bed.run_with(&["hook", "session-end"], Some(end.as_bytes())).exits(0);
@@ -208,7 +215,7 @@ fn two_sessions_do_not_mix() {
 fn a_gate_that_is_off_says_and_does_nothing() {
     let (bed, codex) = Bed::scripted(saying(BLOCK));
     for event in ["stop", "prompt-submit", "session-start", "session-end"] {
-        for bytes in [&b"{"[..], b"", &input(&bed, json!({}))] {
+        for bytes in [&b"{"[..], b"", &input(&bed, &json!({}))] {
             let run = bed.run_with(&["hook", event], Some(bytes)).exits(0);
             assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""), "{event}");
         }
@@ -222,7 +229,7 @@ fn a_gate_that_is_off_says_and_does_nothing() {
 #[test]
 fn d06_late_and_long_input_is_read_to_its_end() {
     let (bed, _codex) = on(saying("ALLOW: read"));
-    let bytes = input(&bed, json!({"last_assistant_message": "x".repeat(300_000)}));
+    let bytes = input(&bed, &json!({"last_assistant_message": "x".repeat(300_000)}));
     let mut child =
         bed.command(&["hook", "stop"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
@@ -249,7 +256,7 @@ fn broken_input_blocks_once_and_then_warns() {
 #[test]
 fn sigterm_gets_a_decision() {
     let (bed, codex) = on(Script::new().turn(Turn::new([Step::Stall])));
-    let running = bed.start(&["hook", "stop"], Some(&input(&bed, json!({}))));
+    let running = bed.start(&["hook", "stop"], Some(&input(&bed, &json!({}))));
     wait(|| (turns(&codex) == 1).then_some(())).expect("the turn begins");
     running.signal("TERM");
     feedback(&running.finish().exits(0).json(), &["cancelled"]);
@@ -310,12 +317,12 @@ fn d34_the_setting_holds_for_the_workspace() {
     assert!(setup["actionsTaken"][0].as_str().unwrap().contains("turned the review gate on"));
     assert!(bed.run(&["status"]).exits(0).stdout.contains("review gate is on"));
     // The hook's process is elsewhere; its input says where the work is.
-    let run = bed.run_with(&["-C", "/", "hook", "stop"], Some(&input(&bed, json!({"cwd": deep})))).exits(0);
+    let run = bed.run_with(&["-C", "/", "hook", "stop"], Some(&input(&bed, &json!({"cwd": deep})))).exits(0);
     message(&run.json(), &["allowed"]);
     assert_eq!(turns(&codex), 1);
     let setup = bed.run(&["setup", "--disable-review-gate", "--json"]).exits(0).json();
     assert_eq!(setup["reviewGateEnabled"], false);
-    assert_eq!(stop_with(&bed, json!({"cwd": deep})).stdout, "");
+    assert_eq!(stop_with(&bed, &json!({"cwd": deep})).stdout, "");
 }
 
 fn bed_elsewhere() -> &'static str {
@@ -331,7 +338,7 @@ fn a_project_can_turn_the_gate_on() {
     bed.repo.write(".codex-companion.toml", "review_gate = true\nreviw = 1\n");
     feedback(&stop(&bed), &["reviw"]);
     bed.run(&["setup", "--disable-review-gate"]);
-    assert_eq!(stop_with(&bed, json!({})).stdout, "");
+    assert_eq!(stop_with(&bed, &json!({})).stdout, "");
 }
 
 #[test]
@@ -359,6 +366,10 @@ fn the_gate_command_has_an_exit_code_for_each_outcome() {
     assert_eq!(bed.run(&["gate", "--json"]).exits(6).json()["outcome"], "not-reviewed");
     bed.run(&["gate"]).exits(6);
     bed.run(&["gate", "--on-error", "allow"]).exits(0).says(&["NOT REVIEWED"]);
+    // Where nothing can be kept, each try stands alone.
+    let (nowhere, _codex) = Bed::scripted(saying("ALLOW: fine"));
+    let nowhere = nowhere.env("CODEX_COMPANION_STATE_DIR", "/dev/null/state");
+    assert_eq!(nowhere.run(&["gate", "--json"]).exits(0).json()["outcome"], "allow");
     let sarif = bed.run(&["gate", "--format", "sarif"]).exits(6).json();
     assert_eq!(sarif["runs"][0]["invocations"][0]["executionSuccessful"], false);
 }

@@ -1,5 +1,6 @@
 //! `hook stop` and `hook prompt-submit`, and what all hooks have in common.
 
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::path::Path;
 use codex_gate::host::{StopEvent, claude};
 use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
 use codex_review_target::Cancel;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::{Value, json};
 
 use super::state::{StateFile, now};
@@ -44,24 +46,60 @@ pub(super) fn read() -> Vec<u8> {
     stdio::read_to_end(io::stdin().lock()).unwrap_or_default()
 }
 
-/// The members that all hooks' inputs have, as far as they are there.
+/// What the hooks but `stop` read of their input; members that are not there, or an input that cannot be read, are nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Input {
+    session_id: Lossy,
+    transcript_path: Lossy,
+    cwd: Lossy,
+    prompt: Lossy,
+}
+
+/// A string that need not be valid Unicode: a host that cuts a prompt within an emoji writes half of it, and that is no reason
+/// to miss a turn's beginning.
 #[derive(Debug, Default)]
-pub(super) struct Input(Value);
+struct Lossy(String);
+
+impl<'de> Deserialize<'de> for Lossy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl de::Visitor<'_> for Bytes {
+            type Value = Lossy;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Lossy, E> {
+                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
 
 impl Input {
     pub(super) fn read(bytes: &[u8]) -> Self {
-        // A host that cuts a text within an emoji writes half of it, which is no reason to know nothing.
-        Self(serde_json::from_slice(bytes).unwrap_or_default())
+        serde_json::from_slice(bytes).unwrap_or_default()
     }
 
-    pub(super) fn text(&self, member: &str) -> Option<&str> {
-        self.0[member].as_str().filter(|text| !text.is_empty())
+    pub(super) fn session(&self) -> Option<&str> {
+        known(&self.session_id)
+    }
+
+    pub(super) fn transcript(&self) -> Option<&str> {
+        known(&self.transcript_path)
     }
 
     /// The same command in the host's folder.
     pub(super) fn app(&self, app: &App) -> App {
-        at(app, self.text("cwd").map(Path::new))
+        at(app, known(&self.cwd).map(Path::new))
     }
+}
+
+fn known(text: &Lossy) -> Option<&str> {
+    Some(text.0.as_str()).filter(|text| !text.is_empty())
 }
 
 fn at(app: &App, folder: Option<&Path>) -> App {
@@ -166,7 +204,7 @@ impl Watch for Quiet {
 /// Takes note of where the work tree stands as a turn begins.
 fn prompt_submit(app: &App, input: &[u8]) -> String {
     let input = Input::read(input);
-    if input.text("prompt").is_some_and(|prompt| prompt.trim_start().starts_with(NOTIFICATION)) {
+    if input.prompt.0.trim_start().starts_with(NOTIFICATION) {
         return String::new();
     }
     let app = input.app(app);
@@ -176,7 +214,7 @@ fn prompt_submit(app: &App, input: &[u8]) -> String {
     }
     let looked = catch_unwind(|| tree::look(&jobs.root, &Cancel::new()));
     let tree = looked.ok().and_then(Result::ok).map(|look| look.tree);
-    let session = input.text("session_id").unwrap_or_default();
+    let session = input.session().unwrap_or_default();
     let state = StateFile::new(jobs.store.folder());
     match state.update(|state| ((), state.turn_began(session, None, tree.as_ref(), now()))) {
         Ok(((), None)) => String::new(),

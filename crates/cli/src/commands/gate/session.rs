@@ -34,7 +34,7 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
         told = Some(format!("codex-companion: cannot write {}: {error}", file.display()));
     }
     let Ok(jobs) = Jobs::open(&app) else { return String::new() };
-    if let Some(session) = input.text("session_id")
+    if let Some(session) = input.session()
         && matches!(is_on(&app, &jobs), Ok(true))
     {
         let head = tree::head(&jobs.root, &Cancel::new());
@@ -63,8 +63,8 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
 /// Appends the exports that are not there yet: the hook runs again when a session is resumed, cleared or compacted.
 fn export(file: &Path, input: &Input) -> io::Result<()> {
     let variables = [
-        ("CODEX_COMPANION_SESSION_ID", "session_id"),
-        ("CODEX_COMPANION_TRANSCRIPT_PATH", "transcript_path"),
+        ("CODEX_COMPANION_SESSION_ID", input.session()),
+        ("CODEX_COMPANION_TRANSCRIPT_PATH", input.transcript()),
     ];
     let known = match std::fs::read_to_string(file) {
         Ok(known) => known,
@@ -72,8 +72,8 @@ fn export(file: &Path, input: &Input) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     let mut lines = String::new();
-    for (variable, member) in variables {
-        if let Some(value) = input.text(member).filter(|value| !value.contains('\0')) {
+    for (variable, value) in variables {
+        if let Some(value) = value.filter(|value| !value.contains('\0')) {
             let line = format!("export {variable}={}\n", quote(value));
             // The last one counts, so only the last one may make it superfluous.
             let last = known.rfind(&format!("export {variable}=")).map(|at| &known[at..]);
@@ -123,7 +123,7 @@ pub(super) fn end(app: &App) -> String {
     // What is not done in time ends with the process; nothing in it is left half done by that.
     thread::spawn(move || {
         let input = Input::read(&read());
-        if let Some(session) = input.text("session_id") {
+        if let Some(session) = input.session() {
             forget(&input.app(&app), session);
         }
         let _ = done.send(());

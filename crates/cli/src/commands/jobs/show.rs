@@ -237,7 +237,7 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
         if let Some(at) = stdout.rfind(RESUME) {
             stdout.truncate(at);
         }
-        let _ = write!(stdout, "{RESUME}{command}\n");
+        let _ = writeln!(stdout, "{RESUME}{command}");
     }
     let failure = (job.status != Status::Completed).then(|| {
         let why = job.error_message.clone().unwrap_or_else(|| format!("the job was {}", job.status.as_str()));
