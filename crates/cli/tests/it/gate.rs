@@ -4,9 +4,13 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use codex_testkit::app_server::{Script, Step, Turn};
+use codex_testkit::home::CodexHome;
+use codex_testkit::model::{ModelEndpoint, Reply};
 use codex_testkit::program::ScriptedCodex;
+use codex_testkit::require_real_codex;
 use serde_json::{Value, json};
 
 use crate::support::{Bed, Run, wait};
@@ -235,7 +239,7 @@ fn d06_late_and_long_input_is_read_to_its_end() {
     let mut pipe = child.stdin.take().unwrap();
     for part in bytes.chunks(100_000) {
         pipe.write_all(part).unwrap();
-        std::thread::park_timeout(std::time::Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
     drop(pipe);
     let output = child.wait_with_output().unwrap();
@@ -261,6 +265,44 @@ fn sigterm_gets_a_decision() {
     running.signal("TERM");
     feedback(&running.finish().exits(0).json(), &["cancelled"]);
     bed.nothing_left();
+}
+
+/// Whenever the hook is ended, it has said nothing or a whole decision.
+#[cfg(unix)]
+#[test]
+fn a_hook_that_is_ended_at_any_moment_says_nothing_or_a_whole_decision() {
+    let (bed, _codex) = on(saying("no verdict"));
+    for moment in 0..24 {
+        let name = if moment % 4 == 0 { "KILL" } else { "TERM" };
+        let running =
+            bed.start(&["hook", "stop"], Some(&input(&bed, &json!({"session_id": moment.to_string()}))));
+        std::thread::park_timeout(Duration::from_millis(moment * 8));
+        running.signal(name);
+        let run = running.finish();
+        if !run.stdout.is_empty() {
+            assert!(run.json().is_object() && run.code.is_none_or(|code| code == 0), "{run:?}");
+        }
+        bed.nothing_left();
+    }
+    // Whatever they left, the gate goes on.
+    feedback(&stop(&bed), &["failed"]);
+}
+
+#[test]
+fn the_real_codex_reviews() {
+    let codex = require_real_codex!();
+    let table = [
+        (Reply::new().say("ALLOW: it is fine"), "it is fine"),
+        (Reply::usage_limit(Duration::from_secs(7)), "quota"),
+    ];
+    for (reply, words) in table {
+        let endpoint = ModelEndpoint::start(reply).unwrap();
+        let home = CodexHome::new(endpoint.base_url()).unwrap();
+        let bed = Bed::real(&codex, &home).env("CODEX_COMPANION_HANDSHAKE_TIMEOUT_MS", "30000");
+        bed.run(&["setup", "--enable-review-gate"]);
+        let document = stop(&bed);
+        assert!(document.to_string().contains(words), "{document}");
+    }
 }
 
 /// d35: the inner deadline ends first, with a decision.
