@@ -509,6 +509,29 @@ fn d07_a_session_end_cancels_its_own_jobs_when_it_is_to() {
     bed.run(&["cancel", &theirs]).exits(0);
 }
 
+/// A foreground job whose process is gone is failed as its session ends.
+#[cfg(unix)]
+#[test]
+fn a_session_end_fails_what_has_no_owner_any_more() {
+    let (bed, codex) = Bed::scripted(Script::new().turn(Turn::new([Step::Stall])));
+    let bed = bed.env("CODEX_COMPANION_SESSION_ID", "a");
+    let running = bed.start(&["task", "x"], None);
+    wait(|| (turns(&codex) == 1).then_some(())).expect("the turn begins");
+    running.signal("KILL");
+    running.finish();
+    let record = || {
+        let mut jobs = fs::read_dir(workspace(&bed).join("jobs")).unwrap().map(|entry| entry.unwrap().path());
+        let file = jobs.find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+        serde_json::from_slice::<Value>(&fs::read(file).unwrap()).unwrap()
+    };
+    let before = record();
+    let end = json!({"session_id": "a", "cwd": bed.repo.path()}).to_string();
+    bed.run_with(&["hook", "session-end"], Some(end.as_bytes())).exits(0);
+    let after = record();
+    let status = |record: &Value| record["status"].as_str().map(str::to_owned);
+    assert_eq!((status(&before), status(&after)), (Some("running".into()), Some("failed".into())), "{after}");
+}
+
 fn status(bed: &Bed, id: &str) -> Value {
     bed.start(&["status", id, "--json"], None).finish().exits(0).json()["job"].clone()
 }

@@ -137,6 +137,11 @@ fn forget(app: &App, session: &str) {
     if app.settings(Some(&jobs.root), None).is_ok_and(|settings| settings.session_end == SessionEnd::Cancel) {
         cancel_session(&jobs, session);
     }
+    // Those whose owner went with the session are failed now, not when somebody looks.
+    let mine = Filter::all().session(session).active(true);
+    if jobs.store.list(&mine).is_ok_and(|active| !active.is_empty()) {
+        let _ = jobs.store.look(&mine);
+    }
     let state = StateFile::new(jobs.store.folder()).with_patience(LOCKED);
     if state.exists() {
         let _ = state.update(|state| ((), state.session_ended(session)));
