@@ -126,7 +126,7 @@ fn stop(app: &App, input: &[u8]) -> String {
         Err(_) => (StopEvent::default(), GateRequest::unreadable()),
     };
     let mut told: Vec<String> = jobs.store.take_notices().into_iter().map(|notice| notice.message).collect();
-    let decided = catch_unwind(AssertUnwindSafe(|| {
+    let (decision, more) = caught(&request, || {
         let state = StateFile::new(jobs.store.folder());
         let (settings, broken) = match on.and_then(|_| app.settings(Some(&jobs.root), None)) {
             Ok(settings) => (settings, None),
@@ -143,18 +143,20 @@ fn stop(app: &App, input: &[u8]) -> String {
         };
         gate.log(event.name(), &decision);
         (decision, gate.told)
-    }));
-    let decision = match decided {
-        Ok((decision, more)) => {
-            told.extend(more);
-            decision
-        }
-        Err(_) => {
-            let fault = NotReviewed::new(Why::Failed, "a fault in codex-companion");
-            without_state(&request, fault, &Policy::default())
-        }
-    };
+    });
+    told.extend(more);
     document(event, &decision, &told)
+}
+
+/// What was decided, also when a fault of ours kept it from being decided.
+fn caught(
+    request: &GateRequest,
+    decide: impl FnOnce() -> (Decision, Vec<String>),
+) -> (Decision, Vec<String>) {
+    catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
+        let fault = NotReviewed::new(Why::Failed, "a fault in codex-companion");
+        (without_state(request, fault, &Policy::default()), Vec::new())
+    })
 }
 
 async fn decide(gate: &mut Gate<'_>, (stop, handle): (&mut Stop, &StopHandle)) -> Decision {
@@ -226,4 +228,35 @@ fn prompt_submit(app: &App, input: &[u8]) -> String {
 /// One line for the user.
 pub(super) fn tell(line: &str) -> String {
     format!("{}\n", json!({ "systemMessage": crate::sanitize::one_line(line, 400) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_gate::Turn;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_is_a_decision_that_cannot_loop() {
+        let say = |turn| {
+            let request = GateRequest::new("s", turn);
+            let (decision, told) = caught(&request, || panic!("as it might"));
+            serde_json::from_str::<Value>(&document(StopEvent::Stop, &decision, &told)).unwrap()
+        };
+        assert!(say(Turn::First)["hookSpecificOutput"]["additionalContext"].is_string());
+        assert!(say(Turn::Continuing)["systemMessage"].as_str().unwrap().contains("a fault"));
+        assert!(say(Turn::Unknown)["systemMessage"].is_string());
+    }
+
+    #[test]
+    fn what_else_there_is_to_tell_stands_in_the_same_document() {
+        let told = ["the state was corrupt\nand \u{1b}[31mred".to_owned()];
+        let text = document(StopEvent::Stop, &Decision::skipped(Skip::Unchanged), &told);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let message = value["systemMessage"].as_str().unwrap();
+        assert!(message.contains("skipped") && message.contains("was corrupt"), "{message}");
+        assert!(!message.contains(['\n', '\u{1b}']) && text.lines().count() == 1);
+        // A gate that is off has nothing to add to.
+        assert_eq!(document(StopEvent::Stop, &Decision::skipped(Skip::Off), &[]), "");
+    }
 }
