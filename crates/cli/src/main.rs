@@ -31,7 +31,12 @@ fn main() -> ExitCode {
         return commands::worker::run(words, environment);
     }
     let mut as_json = None;
-    match run(&argv, &environment, &mut as_json) {
+    // Hooks run at every turn of an agent: they do without the command line's definition.
+    let done = match args::hook(&argv) {
+        Some(cli) => answer(commands::run(cli, &environment), false, &environment),
+        None => run(&argv, &environment, &mut as_json),
+    };
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             tell(&failure, as_json.unwrap_or_else(|| args::asks_for_json(&argv)), &environment);
@@ -42,7 +47,6 @@ fn main() -> ExitCode {
 
 /// `as_json` is set once it is known how an error is to be told.
 fn run(argv: &[OsString], environment: &Environment, as_json: &mut Option<bool>) -> Result<Exit, Failure> {
-    let mut output = Output::new(io::stdout().lock());
     let colour = io::stdout().is_terminal() && !environment.no_color;
     let parsed = match args::parse(argv, None, colour)? {
         Parsed::ReadArguments => args::parse(argv, Some(&stdio::read_arguments(io::stdin())?), colour)?,
@@ -50,15 +54,27 @@ fn run(argv: &[OsString], environment: &Environment, as_json: &mut Option<bool>)
     };
     let cli = match parsed {
         Parsed::Run(cli) => cli,
-        Parsed::Print(text) => return output.write(&text).map(|()| Exit::Done),
+        Parsed::Print(text) => {
+            return Output::new(io::stdout().lock()).write(&text).map(|()| Exit::Done);
+        }
         Parsed::ReadArguments => unreachable!("the arguments have been read"),
     };
-    *as_json = Some(cli.wants_json());
-    let answer = commands::run(*cli, environment)?;
-    output.write(&answer.stdout)?;
+    let json = cli.wants_json();
+    *as_json = Some(json);
+    answer(commands::run(*cli, environment), json, environment)
+}
+
+/// Writes what a command has to say.
+fn answer(
+    answer: Result<commands::Answer, Failure>,
+    json: bool,
+    environment: &Environment,
+) -> Result<Exit, Failure> {
+    let answer = answer?;
+    Output::new(io::stdout().lock()).write(&answer.stdout)?;
     if let Some(failure) = &answer.failure {
         // The document of `--json` holds it already.
-        if *as_json != Some(true) {
+        if !json {
             tell(failure, false, environment);
         }
     }

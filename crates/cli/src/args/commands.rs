@@ -240,7 +240,9 @@ pub struct JsonArgs {
 
 /// `setup`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  codex-companion setup\n  codex-companion setup --json")]
+#[command(
+    after_help = "Examples:\n  codex-companion setup\n  codex-companion setup --json\n  codex-companion setup --enable-review-gate"
+)]
 pub struct SetupArgs {
     /// Have every turn in this workspace reviewed before it ends
     #[arg(long, conflicts_with = "disable_review_gate")]
@@ -455,7 +457,16 @@ pub struct TransferArgs {
 
 /// `gate`
 #[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  codex-companion gate --base origin/main --format github\n  \
+    codex-companion gate --json --on-error allow\n  codex-companion gate install git-pre-push\n\n\
+    Exits 0 when the change may go on, 4 when it may not, 6 when it could not be reviewed."
+)]
 pub struct GateArgs {
+    /// Put the gate before every push or commit, or take it away again.
+    #[command(subcommand)]
+    pub action: Option<GateAction>,
     /// Target.
     #[command(flatten)]
     pub target: TargetArgs,
@@ -465,6 +476,44 @@ pub struct GateArgs {
     /// What a gate that could not review says
     #[arg(long, value_enum, default_value_t = OnError::Block)]
     pub on_error: OnError,
+    /// What a git hook of ours passes on.
+    #[arg(long, value_enum, hide = true, conflicts_with_all = ["base", "commit", "scope"])]
+    pub git_hook: Option<GitHook>,
+}
+
+/// What can be done with the gate besides asking it.
+#[derive(Debug, Subcommand)]
+pub enum GateAction {
+    /// Put the gate into this repository as a git hook
+    Install(InstallArgs),
+    /// Take the gate's git hook away
+    Uninstall(InstallArgs),
+}
+
+/// `gate install` and `gate uninstall`
+#[derive(Args, Debug)]
+pub struct InstallArgs {
+    /// Which hook
+    #[arg(value_enum)]
+    pub hook: InstallHook,
+}
+
+/// The hooks that the gate can be installed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InstallHook {
+    /// Before every push: what it adds to the remote branch
+    GitPrePush,
+    /// Before every commit: what is not committed
+    GitPreCommit,
+}
+
+/// The git hooks that can call the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GitHook {
+    /// `pre-push`
+    PrePush,
+    /// `pre-commit`
+    PreCommit,
 }
 
 /// What a gate that could not review says.
@@ -479,6 +528,8 @@ pub enum OnError {
 
 /// `hook`
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  codex-companion hook stop < input.json\n\n\
+    For agents' settings: each reads the hook's input and writes what the agent is to do, or nothing.")]
 pub struct HookArgs {
     /// The event
     #[arg(value_enum)]
@@ -495,6 +546,7 @@ pub enum HookEvent {
     /// The user sent a prompt
     PromptSubmit,
     /// The user typed a slash command
+    #[value(hide = true)]
     PromptExpansion,
     /// A turn is about to end
     Stop,

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 
 pub use commands::*;
 
@@ -20,10 +20,10 @@ use crate::exit::{Failure, Kind};
 use crate::sanitize::one_line;
 
 /// Commands of the documented command line that this version does not have.
-pub const LATER_COMMANDS: &[&str] = &["gate", "hook", "slash", "mcp"];
+pub const LATER_COMMANDS: &[&str] = &["slash", "mcp"];
 
 /// Flags, by command and name, that this version does not have.
-pub const LATER_FLAGS: &[(&str, &str)] = &[("setup", "enable_review_gate"), ("setup", "disable_review_gate")];
+pub const LATER_FLAGS: &[(&str, &str)] = &[];
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -45,6 +45,14 @@ pub enum Parsed {
 /// Wrong usage, with the nearest flag, value or command named; commands and flags of later versions.
 pub fn parse(argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parsed, Failure> {
     parse_with(&Later { commands: LATER_COMMANDS, flags: LATER_FLAGS }, argv, raw, colour)
+}
+
+/// The command line `codex-companion hook EVENT` and no other, as [`parse`] would have it.
+#[must_use]
+pub fn hook(argv: &[OsString]) -> Option<Cli> {
+    let [_, command, event] = argv else { return None };
+    let event = HookEvent::from_str(event.to_str().filter(|_| command == "hook")?, false).ok()?;
+    Some(Cli { global: GlobalArgs::default(), command: Command::Hook(HookArgs { event }) })
 }
 
 /// Whether a command line that does not parse asks for JSON: so should its error be. Prose is no flag: the search ends at

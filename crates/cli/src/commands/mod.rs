@@ -3,6 +3,7 @@
 mod asking;
 mod broker;
 mod demo;
+mod gate;
 mod jobs;
 mod reviewing;
 mod setup;
@@ -42,7 +43,7 @@ impl Answer {
 }
 
 /// What every command works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct App {
     /// Whether this is a worker in the background.
     pub worker: bool,
@@ -83,6 +84,8 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
         Command::TaskResumeCandidate(flags) => jobs::resume_candidate(&app, &flags),
         Command::Transfer(flags) => jobs::transfer(&app, &flags),
         Command::Broker(flags) => broker::run(&app, &flags.action),
+        Command::Gate(flags) => gate::run(&app, &flags),
+        Command::Hook(flags) => gate::hook(&app, flags.event),
         Command::Demo(_) => demo::run(&app),
         Command::Completions(flags) => {
             let script = args::completions(flags.shell);

@@ -20,6 +20,10 @@ use crate::sanitize::one_line;
 const PACKAGE: &str = "@openai/codex";
 
 pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
+    // First: settings that cannot be read must not keep the gate on.
+    let toggled = (flags.enable_review_gate || flags.disable_review_gate)
+        .then(|| super::gate::set(app, flags.enable_review_gate))
+        .transpose()?;
     let settings = app.settings(None, None)?;
     let mut report = SetupReport {
         session_runtime: broker::runtime(broker::listening(app, &work_tree(&app.cwd)).as_ref()),
@@ -31,6 +35,12 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         Some(npm) => Tool { available: true, detail: npm.display().to_string() },
         None => Tool { available: false, detail: "npm is not in PATH".to_owned() },
     };
+    report.actions_taken.extend(toggled);
+    // A folder for state that cannot be told has no gate in it.
+    if let Ok(jobs) = super::jobs::Jobs::open(app) {
+        report.review_gate_enabled = super::gate::is_on(app, &jobs)?;
+        jobs.tell_notices(app);
+    }
     let find = || engine::locate_codex(settings.codex.as_deref(), path);
     if let Some(folder) = &flags.import_jobs {
         let imported = super::jobs::import(app, folder)?;

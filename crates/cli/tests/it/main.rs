@@ -7,6 +7,7 @@ mod bad_input;
 mod broker;
 #[cfg(target_os = "linux")]
 mod faults;
+mod gate;
 #[cfg(unix)]
 mod jobs;
 mod process;

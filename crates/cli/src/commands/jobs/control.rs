@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use codex_job_store::{Cancel, Job, Status};
+use codex_job_store::{Cancel, Filter, Job, Status};
 use serde_json::{Value, json};
 
 use super::{Jobs, failure};
@@ -64,6 +64,15 @@ fn ask(jobs: &Jobs, job: &Job) -> Result<Cancel, Failure> {
         signal(jobs, job, false);
     }
     Ok(asked)
+}
+
+/// Asks for the end of all that a session still runs, and waits for none of it.
+pub(in crate::commands) fn cancel_session(jobs: &Jobs, session: &str) {
+    let Ok(active) = jobs.store.list(&Filter::all().session(session).active(true)) else { return };
+    for job in &active {
+        // One that ends by itself meanwhile is as good.
+        let _ = ask(jobs, job);
+    }
 }
 
 /// Signals the process that holds a job's lease, and nobody else: who that is, lease and start time say.

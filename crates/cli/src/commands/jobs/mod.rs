@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use codex_job_store::{Error, ErrorKind, Filter, Job, Status, Store, StoreOptions};
 
-pub(super) use control::{cancel, resume, resume_candidate};
+pub(super) use control::{cancel, cancel_session, resume, resume_candidate};
 pub(super) use follow::{attach, await_};
 pub(super) use recorder::Recorder;
 pub(super) use show::{result, status};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::view::{self, document, preview, table};
 use super::{Jobs, exit_of, failure};
 use crate::args::{ResultArgs, StatusArgs};
-use crate::commands::{Answer, App, broker};
+use crate::commands::{Answer, App, broker, gate};
 use crate::exit::{Exit, Failure, Kind};
 use crate::sanitize::sanitize;
 
@@ -112,7 +112,7 @@ fn all(
     timeout: Duration,
 ) -> Result<Answer, Failure> {
     let look = jobs.store.look(&jobs.filter(flags.all)).map_err(|error| failure(&error))?;
-    let config = jobs.store.config().map_err(|error| failure(&error))?;
+    let gate = gate::is_on(app, jobs)?;
     let (running, finished): (Vec<Job>, Vec<Job>) = look.jobs.into_iter().partition(Job::is_active);
     let limit = if flags.all { usize::MAX } else { RECENT };
     let recent = &finished[..finished.len().min(limit)];
@@ -121,12 +121,12 @@ fn all(
             |jobs_of: &[Job]| jobs_of.iter().map(|job| document(&jobs.store, job)).collect::<Vec<_>>();
         let mut value = json!({
             "workspaceRoot": jobs.root,
-            "config": {"stopReviewGate": config.stop_review_gate},
+            "config": {"stopReviewGate": gate},
             "sessionRuntime": broker::runtime(broker::listening(app, &jobs.root).as_ref()),
             "running": documents(&running),
             "latestFinished": finished.first().map(|job| document(&jobs.store, job)),
             "recent": documents(recent),
-            "needsReview": config.stop_review_gate,
+            "needsReview": gate,
         });
         if flags.wait {
             waited(&mut value, timed_out, timeout);
@@ -144,6 +144,9 @@ fn all(
         if !jobs.is_empty() {
             let _ = write!(text, "{}{title}\n{}", if text.is_empty() { "" } else { "\n" }, table(jobs));
         }
+    }
+    if gate {
+        text.push_str("\nThe review gate is on: turns are reviewed before they end.\n");
     }
     Ok(Answer::done(text))
 }

@@ -1,0 +1,262 @@
+//! `hook stop` and `hook prompt-submit`, and what all hooks have in common.
+
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use codex_gate::host::{StopEvent, claude};
+use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
+use codex_review_target::Cancel;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Value, json};
+
+use super::state::{StateFile, now};
+use super::{Gate, TURN_OFF, is_on, reviewer, session, tree, unread, without_state};
+use crate::args::HookEvent;
+use crate::commands::jobs::Jobs;
+use crate::commands::{Answer, App, block_on};
+use crate::engine::{Stop, StopHandle, Watch};
+use crate::exit::{Failure, Kind};
+use crate::settings::Settings;
+use crate::stdio;
+
+/// What stands before prompts that the host wrote itself.
+const NOTIFICATION: &str = "<task-notification>";
+
+/// Answers a hook.
+pub(in crate::commands) fn run(app: &App, event: HookEvent) -> Result<Answer, Failure> {
+    let stdout = match event {
+        HookEvent::Stop => stop(app, &read()),
+        HookEvent::PromptSubmit => prompt_submit(app, &read()),
+        HookEvent::SessionStart => session::start(app, &read()),
+        HookEvent::SessionEnd => session::end(app),
+        HookEvent::PromptExpansion => {
+            return Err(Failure::new(
+                Kind::NotInThisVersion,
+                "`hook prompt-expansion` is not in this version yet",
+            ));
+        }
+    };
+    Ok(Answer::done(stdout))
+}
+
+/// The whole input, however late it comes. What cannot be read is as broken as what cannot be understood.
+pub(super) fn read() -> Vec<u8> {
+    stdio::read_to_end(io::stdin().lock()).unwrap_or_default()
+}
+
+/// What the hooks but `stop` read of their input; members that are not there, or an input that cannot be read, are nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Input {
+    session_id: Lossy,
+    transcript_path: Lossy,
+    cwd: Lossy,
+    prompt: Lossy,
+}
+
+/// A string that need not be valid Unicode: a host that cuts a prompt within an emoji writes half of it, and that is no reason
+/// to miss a turn's beginning.
+#[derive(Debug, Default)]
+struct Lossy(String);
+
+impl<'de> Deserialize<'de> for Lossy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl de::Visitor<'_> for Bytes {
+            type Value = Lossy;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Lossy, E> {
+                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+impl Input {
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    pub(super) fn session(&self) -> Option<&str> {
+        known(&self.session_id)
+    }
+
+    pub(super) fn transcript(&self) -> Option<&str> {
+        known(&self.transcript_path)
+    }
+
+    /// The same command in the host's folder.
+    pub(super) fn app(&self, app: &App) -> App {
+        at(app, known(&self.cwd).map(Path::new))
+    }
+}
+
+fn known(text: &Lossy) -> Option<&str> {
+    Some(text.0.as_str()).filter(|text| !text.is_empty())
+}
+
+fn at(app: &App, folder: Option<&Path>) -> App {
+    let cwd = folder.filter(|folder| folder.is_absolute() && folder.is_dir()).unwrap_or(&app.cwd);
+    App {
+        worker: app.worker,
+        environment: app.environment.clone(),
+        cwd: cwd.to_path_buf(),
+        global: app.global.clone(),
+    }
+}
+
+fn stop(app: &App, input: &[u8]) -> String {
+    let read = claude::read(input);
+    let app = at(app, read.as_ref().ok().and_then(|read| read.request.cwd.as_deref()));
+    // Without a folder for state nobody can have turned the gate on.
+    let Ok(jobs) = Jobs::open(&app) else { return String::new() };
+    let on = is_on(&app, &jobs);
+    if matches!(on, Ok(false)) {
+        return String::new();
+    }
+    let (event, request) = match &read {
+        Ok(read) => (read.event, read.request.clone()),
+        Err(_) => (StopEvent::default(), GateRequest::unreadable()),
+    };
+    let mut told: Vec<String> = jobs.store.take_notices().into_iter().map(|notice| notice.message).collect();
+    let (decision, more) = caught(&request, || {
+        let state = StateFile::new(jobs.store.folder());
+        let (settings, broken) = match on.and_then(|_| app.settings(Some(&jobs.root), None)) {
+            Ok(settings) => (settings, None),
+            Err(failure) => (Settings::default(), Some(reviewer::not_reviewed(&failure))),
+        };
+        let mut gate = Gate::new(&app, settings, state, &jobs.root, request.clone());
+        let decision = match (read, broken) {
+            (Err(bad), _) => gate.fail(bad.into()),
+            (_, Some(failure)) => gate.fail(failure),
+            (Ok(_), None) => {
+                let decided = block_on(async |stop, handle| Ok(decide(&mut gate, (stop, &handle)).await));
+                decided.unwrap_or_else(|failure| gate.fail(reviewer::not_reviewed(&failure)))
+            }
+        };
+        gate.log(event.name(), &decision);
+        (decision, gate.told)
+    });
+    told.extend(more);
+    document(event, &decision, &told)
+}
+
+/// What was decided, also when a fault of ours kept it from being decided.
+fn caught(
+    request: &GateRequest,
+    decide: impl FnOnce() -> (Decision, Vec<String>),
+) -> (Decision, Vec<String>) {
+    catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
+        let fault = NotReviewed::new(Why::Failed, "a fault in codex-companion");
+        (without_state(request, fault, &Policy::default()), Vec::new())
+    })
+}
+
+async fn decide(gate: &mut Gate<'_>, (stop, handle): (&mut Stop, &StopHandle)) -> Decision {
+    let (session, agent) = (gate.request.session.clone(), gate.request.agent.clone());
+    let (folder, known) = (gate.root.clone(), gate.state.peek());
+    let looked = gate.apart(stop, move |cancel| {
+        let base = tree::base(&known, &session, agent.as_deref());
+        let look = tree::look(&folder, cancel)?;
+        let tree = look.tree.clone();
+        Ok((tree, look.changes(base.as_deref(), cancel)?))
+    });
+    let (tree, changes) = match looked.await {
+        Ok(Ok(looked)) => looked,
+        Ok(Err(error)) => return gate.fail(unread(&error)),
+        Err(failure) => return gate.fail(failure),
+    };
+    if changes.is_empty() {
+        return Decision::skipped(Skip::Unchanged);
+    }
+    gate.request.tree = Some(tree);
+    gate.judge(changes, &mut Quiet, (stop, handle)).await
+}
+
+/// The decision as the host reads it, with what else there is to tell for the user.
+fn document(event: StopEvent, decision: &Decision, told: &[String]) -> String {
+    let wording = Wording::for_turns().with_turn_off(TURN_OFF);
+    let Some(answer) = claude::answer(event, decision, &wording) else { return String::new() };
+    if told.is_empty() {
+        return answer + "\n";
+    }
+    let mut value: Value = serde_json::from_str(&answer).unwrap_or_else(|_| json!({}));
+    let mut lines: Vec<&str> = value["systemMessage"].as_str().into_iter().collect();
+    lines.extend(told.iter().map(String::as_str));
+    value["systemMessage"] = crate::sanitize::one_line(&lines.join("; "), 800).into();
+    format!("{value}\n")
+}
+
+/// Nobody watches a hook.
+struct Quiet;
+
+impl Watch for Quiet {
+    fn phase(&mut self, _phase: &str) {}
+    fn activity(&mut self, _what: &str, _over: bool) {}
+    fn note(&mut self, _note: &str) {}
+}
+
+/// Takes note of where the work tree stands as a turn begins.
+fn prompt_submit(app: &App, input: &[u8]) -> String {
+    let input = Input::read(input);
+    if input.prompt.0.trim_start().starts_with(NOTIFICATION) {
+        return String::new();
+    }
+    let app = input.app(app);
+    let Ok(jobs) = Jobs::open(&app) else { return String::new() };
+    if !matches!(is_on(&app, &jobs), Ok(true)) {
+        return String::new();
+    }
+    let looked = catch_unwind(|| tree::look(&jobs.root, &Cancel::new()));
+    let tree = looked.ok().and_then(Result::ok).map(|look| look.tree);
+    let session = input.session().unwrap_or_default();
+    let state = StateFile::new(jobs.store.folder());
+    match state.update(|state| ((), state.turn_began(session, None, tree.as_ref(), now()))) {
+        Ok(((), None)) => String::new(),
+        Ok(((), Some(told))) => tell(&told),
+        Err(failure) => tell(&format!("Review gate: the turn's beginning could not be noted: {failure}")),
+    }
+}
+
+/// One line for the user.
+pub(super) fn tell(line: &str) -> String {
+    format!("{}\n", json!({ "systemMessage": crate::sanitize::one_line(line, 400) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_gate::Turn;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_is_a_decision_that_cannot_loop() {
+        let say = |turn| {
+            let request = GateRequest::new("s", turn);
+            let (decision, told) = caught(&request, || panic!("as it might"));
+            serde_json::from_str::<Value>(&document(StopEvent::Stop, &decision, &told)).unwrap()
+        };
+        assert!(say(Turn::First)["hookSpecificOutput"]["additionalContext"].is_string());
+        assert!(say(Turn::Continuing)["systemMessage"].as_str().unwrap().contains("a fault"));
+        assert!(say(Turn::Unknown)["systemMessage"].is_string());
+    }
+
+    #[test]
+    fn what_else_there_is_to_tell_stands_in_the_same_document() {
+        let told = ["the state was corrupt\nand \u{1b}[31mred".to_owned()];
+        let text = document(StopEvent::Stop, &Decision::skipped(Skip::Unchanged), &told);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let message = value["systemMessage"].as_str().unwrap();
+        assert!(message.contains("skipped") && message.contains("was corrupt"), "{message}");
+        assert!(!message.contains(['\n', '\u{1b}']) && text.lines().count() == 1);
+        // A gate that is off has nothing to add to.
+        assert_eq!(document(StopEvent::Stop, &Decision::skipped(Skip::Off), &[]), "");
+    }
+}

@@ -1,0 +1,231 @@
+//! `gate`: asks once, for CI, git hooks and other hook systems.
+
+use std::io;
+
+use codex_gate::host::{exit, git};
+use codex_gate::{
+    Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Severity, Skip, Tree,
+    Turn, Why, Wording,
+};
+use codex_review_target::{Cancel, ResolveOptions, Target, fingerprint, resolve};
+
+use super::state::StateFile;
+use super::{Gate, install, reviewer, tree, unread};
+use crate::args::{Format, GateAction, GateArgs, GitHook, OnError, TargetArgs};
+use crate::commands::jobs::Jobs;
+use crate::commands::{Answer, App, block_on, reviewing, work_tree};
+use crate::exit::{Exit, Failure, Kind};
+use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
+use crate::review_output::{self, ReviewResult, Verdict};
+use crate::stdio;
+
+pub(in crate::commands) fn run(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
+    match &flags.action {
+        Some(GateAction::Install(which)) => install::install(app, which.hook),
+        Some(GateAction::Uninstall(which)) => install::uninstall(app, which.hook),
+        None => once(app, flags),
+    }
+}
+
+/// What is to be reviewed, or why there is nothing to review or nothing that can be.
+enum Subject {
+    Changes(Vec<Target>),
+    Nothing,
+    Unreviewable(NotReviewed),
+}
+
+fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
+    let subject = subject(app, flags)?;
+    let root = match &subject {
+        Subject::Changes(targets) => targets.first().map(|target| target.repo_root().to_path_buf()),
+        _ => None,
+    };
+    let root = root.unwrap_or_else(|| work_tree(&app.cwd));
+    let settings = app.settings(Some(&root), None)?;
+    let state = StateFile::new(Jobs::open(app)?.store.folder());
+    let request = GateRequest::new("gate", Turn::Single);
+    let mut gate = Gate::new(app, settings, state, &root, request);
+    gate.policy.scope = Scope::Everything;
+    // The "session" never ends; the day's budget is bound enough.
+    gate.policy.session_budget = Budget::default();
+    let on_failure = match flags.on_error {
+        OnError::Allow => OnFailure::Allow,
+        OnError::Block => OnFailure::BlockOnce,
+    };
+    (gate.policy.on_not_reviewed, gate.policy.at_limit) = (on_failure, on_failure);
+    gate.request.prompt = Some(codex_gate::Prompt::version_for(Scope::Everything).to_owned());
+
+    let label = match &subject {
+        Subject::Changes(targets) => targets.iter().map(Target::label).collect::<Vec<_>>().join(", "),
+        _ => String::new(),
+    };
+    let decision = match subject {
+        Subject::Nothing => Decision::skipped(Skip::NothingToReview),
+        Subject::Unreviewable(failure) => gate.fail(failure),
+        Subject::Changes(targets) => {
+            let mut progress = app.progress();
+            let decided = block_on(async |stop, handle| {
+                let theirs = targets.clone();
+                let tree = match gate.apart(stop, move |cancel| tree_of(&theirs, cancel)).await {
+                    Ok(Ok(tree)) => tree,
+                    Ok(Err(error)) => return Ok(gate.fail(unread(&error))),
+                    Err(failure) => return Ok(gate.fail(failure)),
+                };
+                gate.request.tree = Some(tree);
+                progress.note(&format!("reviewing the {label}"));
+                Ok(gate.judge(targets, &mut progress, (stop, &handle)).await)
+            });
+            progress.finish();
+            decided.unwrap_or_else(|failure| gate.fail(reviewer::not_reviewed(&failure)))
+        }
+    };
+    gate.log("gate", &decision);
+    for told in &gate.told {
+        app.note(told);
+    }
+    Ok(answer(app, flags, &label, &decision))
+}
+
+/// Unlike a turn's fingerprint, this one says that everything is meant.
+fn tree_of(targets: &[Target], cancel: &Cancel) -> Result<Tree, codex_review_target::Error> {
+    let mut all = String::from("all");
+    for target in targets {
+        all.push_str(&format!(":{}:{}", target.mode(), fingerprint(target, None, cancel)?));
+    }
+    Ok(Tree::new(all))
+}
+
+fn subject(app: &App, flags: &GateArgs) -> Result<Subject, Failure> {
+    match flags.git_hook {
+        Some(GitHook::PrePush) => pushed(app),
+        Some(GitHook::PreCommit) => one(reviewing::target(
+            &app.cwd,
+            &TargetArgs { scope: crate::args::Scope::WorkingTree, ..TargetArgs::default() },
+        )),
+        None => one(reviewing::target(&app.cwd, &flags.target)),
+    }
+}
+
+fn one(target: Result<Target, Failure>) -> Result<Subject, Failure> {
+    match target {
+        Ok(target) => Ok(Subject::Changes(vec![target])),
+        Err(failure) if failure.kind() == Kind::NothingToReview => Ok(Subject::Nothing),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What a push sends: of each branch, what the remote side does not have.
+fn pushed(app: &App) -> Result<Subject, Failure> {
+    let push = match git::PrePush::read(&stdio::read_to_end(io::stdin().lock()).unwrap_or_default()) {
+        Ok(push) => push,
+        Err(bad) => return Ok(Subject::Unreviewable(bad.into())),
+    };
+    let head = tree::head(&app.cwd, &Cancel::new());
+    let mut targets = Vec::new();
+    // Tags name what branches bring.
+    for sent in push.sent().filter(|sent| sent.remote_ref.starts_with("refs/heads/")) {
+        if sent.local_oid != head {
+            let name = sent.local_ref.trim_start_matches("refs/heads/");
+            let detail = format!("`{name}` is not checked out, so that nobody could look at it");
+            return Ok(Subject::Unreviewable(NotReviewed::new(Why::Failed, detail)));
+        }
+        let options = match &sent.remote_oid {
+            Some(base) => ResolveOptions::new().base(base),
+            None => ResolveOptions::new().scope(codex_review_target::Scope::Branch),
+        };
+        match resolve(&app.cwd, &options) {
+            Ok(target) => targets.push(target),
+            Err(error) if error.kind() == codex_review_target::ErrorKind::NothingToReview => {}
+            Err(error) => return Err(reviewing::from_target(error)),
+        }
+    }
+    Ok(if targets.is_empty() { Subject::Nothing } else { Subject::Changes(targets) })
+}
+
+fn answer(app: &App, flags: &GateArgs, label: &str, decision: &Decision) -> Answer {
+    let mut wording = match flags.git_hook {
+        Some(GitHook::PrePush) => Wording::for_action("push"),
+        Some(GitHook::PreCommit) => Wording::for_action("commit"),
+        None => Wording::for_action("go on"),
+    };
+    if flags.git_hook.is_none() {
+        "run the gate again".clone_into(&mut wording.retry);
+    }
+    let said = exit::answer(decision, &wording);
+    let exit = match said.code {
+        exit::BLOCK => Exit::Blocked,
+        exit::NOT_REVIEWED => Exit::NotReviewed,
+        _ => Exit::Done,
+    };
+    let stdout = match flags.out.format() {
+        Format::Text if flags.git_hook.is_some() => {
+            // git shows what its hooks write on either; pushes keep standard output for others.
+            eprint_lines(app, &git::answer(decision, &wording).stderr);
+            String::new()
+        }
+        Format::Text => {
+            eprint_lines(app, &said.stderr);
+            said.stdout
+        }
+        Format::Json => format!("{:#}\n", serde_json::to_value(decision.report()).unwrap_or_default()),
+        format => {
+            eprint_lines(app, &said.stderr);
+            render::review(&report(label, decision), format)
+        }
+    };
+    Answer { stdout, exit, failure: None }
+}
+
+fn eprint_lines(app: &App, text: &str) {
+    let mut progress = app.progress();
+    for line in text.lines() {
+        progress.note(line);
+    }
+}
+
+/// The decision as a review, for the forms that show findings.
+fn report(label: &str, decision: &Decision) -> ReviewReport {
+    let target =
+        render::Target { mode: "gate".to_owned(), label: label.to_owned(), base_ref: None, explicit: true };
+    let mut report = ReviewReport::new(ReviewKind::Native, target);
+    let result = |verdict, summary: &str, findings: &[Finding]| ReviewResult {
+        verdict,
+        summary: summary.to_owned(),
+        findings: findings.iter().map(finding).collect(),
+        next_steps: Vec::new(),
+    };
+    match &decision.outcome {
+        Decided::Blocked { reason, findings } => {
+            report.result = Some(result(Verdict::NeedsAttention, reason, findings));
+        }
+        Decided::Allowed { reason } => report.result = Some(result(Verdict::Approve, reason, &[])),
+        Decided::Skipped(skip) => report.result = Some(result(Verdict::Approve, &skip.to_string(), &[])),
+        Decided::NotReviewed { failure, .. } => {
+            report.codex.status = 1;
+            report.parse_error = Some(failure.to_string());
+            let failure = Failure::new(Kind::TurnFailed, format!("not reviewed: {failure}"));
+            report.error = Some(ErrorReport::from(&failure));
+        }
+    }
+    report
+}
+
+fn finding(finding: &Finding) -> review_output::Finding {
+    let severity = match finding.severity {
+        Severity::Low => review_output::Severity::Low,
+        Severity::Medium => review_output::Severity::Medium,
+        Severity::High => review_output::Severity::High,
+        Severity::Critical => review_output::Severity::Critical,
+    };
+    let start = finding.line_start.unwrap_or(1).max(1);
+    review_output::Finding {
+        severity,
+        title: finding.title.clone(),
+        body: finding.body.clone(),
+        file: finding.file.clone().unwrap_or_default(),
+        line_start: start,
+        line_end: finding.line_end.unwrap_or(start).max(start),
+        confidence: None,
+        recommendation: finding.recommendation.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,177 @@
+//! `hook session-start` and `hook session-end`.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use codex_job_store::Filter;
+use codex_review_target::Cancel;
+use serde_json::json;
+
+use super::hooks::{Input, read, tell};
+use super::state::{StateFile, now};
+use super::{is_on, tree};
+use crate::commands::App;
+use crate::commands::jobs::{Jobs, cancel_session};
+use crate::settings::SessionEnd;
+
+/// The end of a session is not waited for any longer; hosts allow little more than a second, for all hooks together.
+const END: Duration = Duration::from_millis(250);
+/// How long another process may hold the gate's state meanwhile.
+const LOCKED: Duration = Duration::from_millis(100);
+
+/// Gives the session's shell its name, and the model a line about what still runs.
+pub(super) fn start(app: &App, input: &[u8]) -> String {
+    let input = Input::read(input);
+    let app = input.app(app);
+    let mut told = None;
+    if let Some(file) = &app.environment.claude_env_file
+        && let Err(error) = export(file, &input)
+    {
+        told = Some(format!("codex-companion: cannot write {}: {error}", file.display()));
+    }
+    let Ok(jobs) = Jobs::open(&app) else { return String::new() };
+    if let Some(session) = input.session()
+        && matches!(is_on(&app, &jobs), Ok(true))
+    {
+        let head = tree::head(&jobs.root, &Cancel::new());
+        let state = StateFile::new(jobs.store.folder());
+        match state.update(|state| ((), state.session_began(session, head, now()))) {
+            Ok(((), notice)) => told = told.or(notice),
+            Err(failure) => told = told.or(Some(failure.to_string())),
+        }
+    }
+    let running = running(&jobs);
+    match (running, told) {
+        (None, None) => String::new(),
+        (None, Some(told)) => tell(&told),
+        (Some(running), told) => {
+            let mut document = json!({
+                "hookSpecificOutput": { "hookEventName": "SessionStart", "additionalContext": running },
+            });
+            if let Some(told) = told {
+                document["systemMessage"] = crate::sanitize::one_line(&told, 400).into();
+            }
+            format!("{document}\n")
+        }
+    }
+}
+
+/// Appends the exports that are not there yet: the hook runs again when a session is resumed, cleared or compacted.
+fn export(file: &Path, input: &Input) -> io::Result<()> {
+    let variables = [
+        ("CODEX_COMPANION_SESSION_ID", input.session()),
+        ("CODEX_COMPANION_TRANSCRIPT_PATH", input.transcript()),
+    ];
+    let known = match std::fs::read_to_string(file) {
+        Ok(known) => known,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    let mut lines = String::new();
+    for (variable, value) in variables {
+        if let Some(value) = value.filter(|value| !value.contains('\0')) {
+            let line = format!("export {variable}={}\n", quote(value));
+            // The last one counts, so only the last one may make it superfluous.
+            let last = known.rfind(&format!("export {variable}=")).map(|at| &known[at..]);
+            if !last.is_some_and(|last| last.starts_with(&line)) {
+                lines.push_str(&line);
+            }
+        }
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    if !known.is_empty() && !known.ends_with('\n') {
+        lines.insert(0, '\n');
+    }
+    OpenOptions::new().append(true).create(true).open(file)?.write_all(lines.as_bytes())
+}
+
+/// One word for a POSIX shell.
+pub(super) fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A line about jobs that run, for the model.
+fn running(jobs: &Jobs) -> Option<String> {
+    let active = Filter::all().active(true);
+    // A cheap look first: nearly always there is nothing.
+    if jobs.store.list(&active).ok()?.is_empty() {
+        return None;
+    }
+    let jobs = jobs.store.look(&active).ok()?.jobs;
+    let ids: Vec<&str> = jobs.iter().take(5).map(|job| job.id.as_str()).collect();
+    let more = if jobs.len() > ids.len() { ", …" } else { "" };
+    let (verb, noun) = if jobs.len() == 1 { ("is", "job") } else { ("are", "jobs") };
+    (!ids.is_empty()).then(|| {
+        format!(
+            "There {verb} {} unfinished Codex {noun} in this workspace ({}{more}); `codex-companion status --all` tells more.",
+            jobs.len(),
+            ids.join(", ")
+        )
+    })
+}
+
+/// Lets go of what the session had, within [`END`] whatever happens.
+pub(super) fn end(app: &App) -> String {
+    let app = app.clone();
+    let (done, waiting) = mpsc::channel();
+    // What is not done in time ends with the process; nothing in it is left half done by that.
+    thread::spawn(move || {
+        let input = Input::read(&read());
+        if let Some(session) = input.session() {
+            forget(&input.app(&app), session);
+        }
+        let _ = done.send(());
+    });
+    let _ = waiting.recv_timeout(END);
+    String::new()
+}
+
+fn forget(app: &App, session: &str) {
+    let Ok(jobs) = Jobs::open(app) else { return };
+    if app.settings(Some(&jobs.root), None).is_ok_and(|settings| settings.session_end == SessionEnd::Cancel) {
+        cancel_session(&jobs, session);
+    }
+    // Those whose owner went with the session are failed now, not when somebody looks.
+    let mine = Filter::all().session(session).active(true);
+    if jobs.store.list(&mine).is_ok_and(|active| !active.is_empty()) {
+        let _ = jobs.store.look(&mine);
+    }
+    let state = StateFile::new(jobs.store.folder()).with_patience(LOCKED);
+    if state.exists() {
+        let _ = state.update(|state| ((), state.session_ended(session)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_are_appended_once_and_whatever_they_hold_stays_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("env");
+        let input = |session: &str| {
+            Input::read(
+                json!({"session_id": session, "transcript_path": "/t/it's $(x)\n`y`"}).to_string().as_bytes(),
+            )
+        };
+        std::fs::write(&file, "export A=1").unwrap();
+        export(&file, &input("one")).unwrap();
+        export(&file, &input("one")).unwrap();
+        let transcript = "export CODEX_COMPANION_TRANSCRIPT_PATH='/t/it'\\''s $(x)\n`y`'\n";
+        let once = format!("export A=1\nexport CODEX_COMPANION_SESSION_ID='one'\n{transcript}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), once);
+        export(&file, &input("two")).unwrap();
+        export(&file, &input("one")).unwrap();
+        let thrice = format!(
+            "{once}export CODEX_COMPANION_SESSION_ID='two'\nexport CODEX_COMPANION_SESSION_ID='one'\n"
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), thrice);
+    }
+}
