@@ -112,6 +112,8 @@ pub struct Settings {
     pub session_end: SessionEnd,
     /// `approvals.mcp`: MCP tools that `task --approvals on-request` accepts, as `server/tool` or `server/*`.
     pub approvals_mcp: Vec<String>,
+    /// `gate_reviewer`: the program, with its arguments, that reviews for the gate; Codex when empty.
+    pub gate_reviewer: Vec<String>,
     /// `review_gate`: whether turns are reviewed before they end, where `setup` has not said.
     pub review_gate: Option<bool>,
     /// How long things may take.
@@ -204,6 +206,7 @@ pub const KEYS: &[(&str, Project)] = &[
     ("handshake_timeout_ms", Project::Any),
     ("broker_idle_ms", Project::Any),
     ("child_idle_ms", Project::Any),
+    ("gate_reviewer", Project::Never("it would choose the program that runs")),
     ("gate_timeout_ms", Project::Never("it would starve the gate")),
 ];
 
@@ -317,6 +320,9 @@ impl Settings {
                     _ => return Err(wrong("\"keep\" or \"cancel\"")),
                 }
             }
+            "gate_reviewer" => {
+                self.gate_reviewer = words(value).ok_or_else(|| wrong("a program and its arguments"))?;
+            }
             "review_gate" => self.review_gate = Some(value.as_bool().ok_or_else(|| wrong("true or false"))?),
             "approvals" => {
                 let tools = approvals(value).ok_or_else(|| wrong("a table with `mcp = […]`"))?;
@@ -326,6 +332,13 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// A program with its arguments.
+fn words(value: &Value) -> Option<Vec<String>> {
+    let words: Option<Vec<_>> =
+        value.as_array()?.iter().map(|word| word.as_str().map(str::to_owned)).collect();
+    words.filter(|words| words.first().is_some_and(|program| !program.trim().is_empty()))
 }
 
 /// The tools of `approvals.mcp`; `None` when the value is not a table.
@@ -412,6 +425,7 @@ mod tests {
         effort = "high"
         broker = "never"
         session_end = "cancel"
+        gate_reviewer = ["claude", "-p"]
         review_gate = true
         idle_timeout_ms = 1
         turn_timeout_ms = 2
@@ -433,6 +447,7 @@ mod tests {
             broker: BrokerUse::Never,
             session_end: SessionEnd::Cancel,
             approvals_mcp: vec!["files/read".into(), "web/*".into()],
+            gate_reviewer: vec!["claude".into(), "-p".into()],
             review_gate: Some(true),
             timeouts: Timeouts {
                 idle: ms(1),

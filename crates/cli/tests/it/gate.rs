@@ -383,6 +383,51 @@ fn a_project_can_turn_the_gate_on() {
     assert_eq!(stop_with(&bed, &json!({})).stdout, "");
 }
 
+/// Something that is no file in a project's settings is not waited for.
+#[test]
+fn a_projects_settings_cannot_hang_a_hook() {
+    let (bed, codex) = on(saying("ALLOW: fine"));
+    let pipe = bed.repo.path().join(".codex-companion.toml");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    feedback(&stop(&bed), &["regular file"]);
+    let (elsewhere, _) = Bed::scripted(saying("ALLOW: fine"));
+    let pipe = elsewhere.repo.path().join(".codex-companion.toml");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    assert_eq!(stop_with(&elsewhere, &json!({})).stdout, "");
+    assert_eq!(turns(&codex), 0);
+}
+
+/// `gate_reviewer` has another program review, whatever becomes of it; only the user can name it.
+#[test]
+fn any_program_can_be_the_reviewer() {
+    let (bed, codex) = on(saying("ALLOW: Codex says so"));
+    let settings = bed.home.path().join(".config/codex-companion/config.toml");
+    fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    let asks =
+        |script: &str| fs::write(&settings, format!("gate_reviewer = [\"sh\", \"-c\", {script:?}]")).unwrap();
+
+    asks("grep -q a.txt && pwd > .git/where && echo 'ALLOW: sh says so'");
+    message(&stop(&bed), &["sh says so"]);
+    let place = fs::read_to_string(bed.repo.path().join(".git/where")).unwrap();
+    assert_eq!(fs::canonicalize(place.trim()).unwrap(), fs::canonicalize(bed.repo.path()).unwrap());
+
+    bed.repo.write("a.txt", "one\nmore\n");
+    asks("cat > /dev/null; echo 'BLOCK: not at all'");
+    feedback(&stop(&bed), &["not at all"]);
+    // What one reviewer blocked, another is asked about.
+    asks("echo 'ALLOW: yes'; echo broke >&2; exit 3");
+    feedback(&stop(&bed), &["broke"]);
+    fs::write(&settings, "gate_reviewer = [\"no-such-program-here\"]").unwrap();
+    bed.run(&["gate", "--json"]).exits(6);
+    fs::write(&settings, "gate_reviewer = []").unwrap();
+    bed.run(&["gate"]).exits(2).says(&["a program and its arguments"]);
+
+    fs::remove_file(&settings).unwrap();
+    bed.repo.write(".codex-companion.toml", "gate_reviewer = [\"sh\"]\n");
+    bed.run(&["gate"]).exits(2).says(&["a project cannot set `gate_reviewer`"]);
+    assert_eq!(turns(&codex), 0);
+}
+
 #[test]
 fn the_gate_command_has_an_exit_code_for_each_outcome() {
     let (bed, _codex) = Bed::scripted(saying("ALLOW: fine"));

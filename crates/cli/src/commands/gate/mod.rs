@@ -31,7 +31,7 @@ use super::jobs::{self, Jobs};
 use crate::engine::{Stop, StopHandle, Watch};
 use crate::environment::Environment;
 use crate::exit::Failure;
-use crate::settings::{PROJECT_FILE, Settings};
+use crate::settings::{PROJECT_FILE, Settings, SettingsFile};
 
 /// The command that turns the gate off.
 const TURN_OFF: &str = "codex-companion setup --disable-review-gate";
@@ -60,8 +60,8 @@ pub(super) fn is_on(app: &App, jobs: &Jobs) -> Result<bool, Failure> {
 
 fn mention_gate(environment: &Environment, root: &Path) -> bool {
     let files = environment.settings_file().into_iter().chain([root.join(PROJECT_FILE)]);
-    let mut texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
-    texts.any(|text| text.contains("review_gate"))
+    let mut files = files.filter_map(|file| SettingsFile::read(&file).ok().flatten());
+    files.any(|file| file.text.contains("review_gate"))
 }
 
 /// A question to the gate, with everything that answering it needs.

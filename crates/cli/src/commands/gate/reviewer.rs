@@ -1,8 +1,9 @@
-//! Codex as the gate's reviewer: a turn on a thread that is forgotten, read-only, outside of the job list.
+//! Who reviews for the gate: Codex, in a turn on a thread that is forgotten, read-only, outside of the job list; or the
+//! program that the user's settings name.
 
 use std::time::Duration;
 
-use codex_gate::{NotReviewed, Prompt, Reply, Why};
+use codex_gate::{CommandReviewer, NotReviewed, Prompt, Reply, Reviewer as _, Why};
 use codex_rpc::client::TurnLimits;
 
 use super::super::{App, limits};
@@ -16,8 +17,17 @@ const GRACE: Duration = Duration::from_millis(700);
 
 /// Who reviews: a verdict that is kept counts for the same reviewer only.
 pub(super) fn name(settings: &Settings) -> String {
+    if let Some(command) = command(settings) {
+        return command.name();
+    }
     let or_default = |name: &Option<String>| name.clone().unwrap_or_else(|| "default".to_owned());
     format!("codex, model {}, effort {}", or_default(&settings.model), or_default(&settings.effort))
+}
+
+/// The reviewer of `gate_reviewer`.
+fn command(settings: &Settings) -> Option<CommandReviewer> {
+    let (program, arguments) = settings.gate_reviewer.split_first()?;
+    Some(CommandReviewer::new(program, arguments))
 }
 
 /// Asks once. Ends by itself within `limit` and little more.
@@ -30,6 +40,13 @@ pub(super) async fn ask(
     watch: &mut dyn Watch,
     (stop, handle): (&mut Stop, &StopHandle),
 ) -> Result<Reply, NotReviewed> {
+    if let Some(command) = command(settings) {
+        let command = command.in_directory(root);
+        return tokio::select! {
+            reply = command.review(prompt, limit) => reply,
+            _ = stop.wait() => Err(stopped(Why::Cancelled, limit)),
+        };
+    }
     let codex = app
         .codex_shared(settings, root, &RunArgs::default(), false)
         .map_err(|failure| not_reviewed(&failure))?;
