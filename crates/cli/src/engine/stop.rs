@@ -72,6 +72,11 @@ impl Stop {
         Ok((Self { asked }, handle))
     }
 
+    /// Whether the end has been asked for, and how.
+    pub fn asked(&self) -> Option<Stopped> {
+        self.asked.borrow().1
+    }
+
     /// Waits until the end is asked for; returns at once when it has been. Cancel safe.
     pub async fn wait(&mut self) -> Stopped {
         let known = self.asked.wait_for(|(_, first)| first.is_some()).await.ok().and_then(|known| known.1);

@@ -168,8 +168,10 @@ fn d22_nothing_changed_costs_no_turn() {
     // As the user left it.
     prompt(&bed, "one", "look at it");
     message(&stop(&bed), &["skipped"]);
-    // A clean tree.
+    // A clean tree, where the session began.
     bed.repo.stage().commit("two");
+    let start = json!({"session_id": "new", "cwd": bed.repo.path(), "source": "startup"}).to_string();
+    bed.run_with(&["hook", "session-start"], Some(start.as_bytes())).exits(0);
     message(&stop_with(&bed, &json!({"session_id": "new"})).json(), &["skipped"]);
     assert_eq!(turns(&codex), 0);
     // What was committed within the turn is no less the turn's work.
@@ -178,6 +180,105 @@ fn d22_nothing_changed_costs_no_turn() {
     // What the host wrote itself begins no turn.
     prompt(&bed, "one", "<task-notification>\nit ended</task-notification>");
     feedback(&again(&bed), &["round 2 of 3"]);
+}
+
+/// A clean tree proves nothing where nobody knows what the turn began with.
+#[test]
+fn what_was_committed_is_reviewed_where_the_beginning_is_unknown() {
+    let (bed, codex) = on(saying(BLOCK));
+    bed.repo.stage().commit("two");
+    feedback(&stop(&bed), &["round 1 of 3"]);
+
+    // Lost with a corrupt state, which is told.
+    let (bed, other) = on(saying(BLOCK));
+    prompt(&bed, "one", "go");
+    bed.repo.stage().commit("two");
+    fs::write(workspace(&bed).join("gate.json"), "{x").unwrap();
+    let document = stop(&bed);
+    feedback(&document, &["round 1 of 3"]);
+    assert!(document["systemMessage"].as_str().unwrap().contains("corrupt"), "{document}");
+    assert_eq!((turns(&codex), turns(&other)), (1, 1));
+}
+
+#[test]
+fn a_turn_that_began_before_the_first_commit_is_reviewed() {
+    let (bed, codex) = on(saying(BLOCK));
+    fs::remove_dir_all(bed.repo.path().join(".git")).unwrap();
+    bed.repo.run(&["init", "-q"]);
+    prompt(&bed, "one", "go");
+    bed.repo.stage().commit("first");
+    bed.repo.write("b.txt", "b\n").stage().commit("second");
+    feedback(&stop(&bed), &["round 1 of 3"]);
+    assert_eq!(turns(&codex), 1);
+    for round in 0..20 {
+        bed.repo.write("b.txt", &format!("{round}\n")).stage().commit("more");
+    }
+    feedback(&again(&bed), &["too many"]);
+}
+
+/// A member that is null is one that is missing, and takes no other one with it.
+#[test]
+fn a_null_in_a_hooks_input_is_nothing() {
+    let (bed, codex) = on(saying(BLOCK));
+    let input = json!({"session_id": "one", "cwd": bed.repo.path(), "transcript_path": null, "prompt": "x"});
+    let input = format!("\u{feff}{input}");
+    bed.run_with(&["hook", "prompt-submit"], Some(input.as_bytes())).exits(0);
+    message(&stop(&bed), &["skipped"]);
+    assert_eq!(turns(&codex), 0);
+    let nobody = json!({"cwd": bed.repo.path(), "prompt": "x"}).to_string();
+    let run = bed.run_with(&["hook", "prompt-submit"], Some(nobody.as_bytes())).exits(0);
+    message(&run.json(), &["names no session"]);
+}
+
+/// What the user's settings say holds in spite of a mistake beside it, or of a missing place for state.
+#[test]
+fn settings_with_mistakes_neither_turn_the_gate_off_nor_on() {
+    let (bed, _codex) = Bed::scripted(saying("ALLOW: fine"));
+    let settings = bed.home.path().join(".config/codex-companion/config.toml");
+    fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    for off in ["review_gate = false\nmodle = 'x'", "# review_gate = true\nmodle = 'x'"] {
+        fs::write(&settings, off).unwrap();
+        assert_eq!(stop_with(&bed, &json!({})).stdout, "");
+    }
+    fs::write(&settings, b"review_gate = true\n# \xff").unwrap();
+    feedback(&stop(&bed), &["failed"]);
+
+    let (bed, _codex) = Bed::scripted(saying("ALLOW: fine"));
+    let bed = bed.env("CODEX_COMPANION_STATE_DIR", "relative");
+    assert_eq!(stop_with(&bed, &json!({})).stdout, "");
+    bed.repo.write(".codex-companion.toml", "review_gate = true\n");
+    feedback(&stop(&bed), &["failed"]);
+}
+
+/// Whoever ends the gate wants no decision, whatever failures are to become.
+#[cfg(unix)]
+#[test]
+fn a_gate_that_is_ended_says_so_by_its_exit_code() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let (bed, codex) = Bed::scripted(Script::new().turn(Turn::new([Step::Stall])));
+        let running = bed.start(&["gate", "--on-error", "allow"], None);
+        wait(|| (turns(&codex) > 0).then_some(())).unwrap();
+        running.signal(signal);
+        running.finish().exits(code);
+    }
+}
+
+/// A first push, another kind of reference, and input that is none: nothing goes unseen.
+#[test]
+fn pushes_of_what_no_remote_has_are_reviewed() {
+    let (bed, codex) = Bed::scripted(saying(BLOCK));
+    let push = |line: &str| bed.run_with(&["gate", "--git-hook", "pre-push"], Some(line.as_bytes()));
+    let zero = "0".repeat(40);
+    bed.repo.stage().commit("two");
+    let head = bed.repo.output(&["rev-parse", "HEAD"]);
+    let head = head.trim();
+    for there in ["refs/heads/main", "refs/for/main", "refs/tags/v1"] {
+        push(&format!("HEAD {head} {there} {zero}\n")).exits(4).says(&["asserts nothing"]);
+    }
+    assert_eq!(turns(&codex), 1);
+    // Once a remote has it, a tag brings nothing.
+    bed.repo.run(&["update-ref", "refs/remotes/origin/main", head]);
+    push(&format!("v1 {head} refs/tags/v1 {zero}\n")).exits(0);
 }
 
 /// A host that cuts a prompt within an emoji writes half of it; the turn begins all the same.
@@ -496,7 +597,15 @@ fn git_hooks_are_installed_work_and_are_removed_and_others_are_left_alone() {
     assert!(git(&["push", remote, ":refs/heads/gone"]).status.code().is_some());
     bed.run(&["gate", "uninstall", "git-pre-push"]).exits(0);
 
+    // One that somebody added to is theirs.
     let hook = bed.repo.path().join(".git/hooks/pre-push");
+    bed.run(&["gate", "install", "git-pre-push"]).exits(0);
+    let more = fs::read_to_string(&hook).unwrap() + "make test\n";
+    fs::write(&hook, &more).unwrap();
+    bed.run(&["gate", "install", "git-pre-push"]).exits(2);
+    bed.run(&["gate", "uninstall", "git-pre-push"]).exits(2);
+    assert_eq!(fs::read_to_string(&hook).unwrap(), more);
+
     fs::write(&hook, "#!/bin/sh\n").unwrap();
     bed.run(&["gate", "install", "git-pre-push"]).exits(2).says(&["already"]);
     bed.run(&["gate", "uninstall", "git-pre-push"]).exits(2).says(&["not ours"]);

@@ -5,17 +5,17 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use codex_gate::host::{StopEvent, claude};
+use codex_gate::host::{BadInput, StopEvent, StopInput, claude};
 use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
 use codex_review_target::Cancel;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Value, json};
 
 use super::state::{StateFile, now};
-use super::{Gate, TURN_OFF, is_on, reviewer, session, tree, unread, without_state};
+use super::{Gate, TURN_OFF, is_on, reviewer, session, settings_turn_on, tree, unread, without_state};
 use crate::args::HookEvent;
 use crate::commands::jobs::Jobs;
-use crate::commands::{Answer, App, block_on};
+use crate::commands::{Answer, App, block_on, work_tree};
 use crate::engine::{Stop, StopHandle, Watch};
 use crate::exit::{Failure, Kind};
 use crate::settings::Settings;
@@ -50,10 +50,10 @@ pub(super) fn read() -> Vec<u8> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Input {
-    session_id: Lossy,
-    transcript_path: Lossy,
-    cwd: Lossy,
-    prompt: Lossy,
+    session_id: Option<Lossy>,
+    transcript_path: Option<Lossy>,
+    cwd: Option<Lossy>,
+    prompt: Option<Lossy>,
 }
 
 /// A string that need not be valid Unicode: a host that cuts a prompt within an emoji writes half of it, and that is no reason
@@ -81,25 +81,26 @@ impl<'de> Deserialize<'de> for Lossy {
 
 impl Input {
     pub(super) fn read(bytes: &[u8]) -> Self {
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         serde_json::from_slice(bytes).unwrap_or_default()
     }
 
     pub(super) fn session(&self) -> Option<&str> {
-        known(&self.session_id)
+        known(self.session_id.as_ref())
     }
 
     pub(super) fn transcript(&self) -> Option<&str> {
-        known(&self.transcript_path)
+        known(self.transcript_path.as_ref())
     }
 
     /// The same command in the host's folder.
     pub(super) fn app(&self, app: &App) -> App {
-        at(app, known(&self.cwd).map(Path::new))
+        at(app, known(self.cwd.as_ref()).map(Path::new))
     }
 }
 
-fn known(text: &Lossy) -> Option<&str> {
-    Some(text.0.as_str()).filter(|text| !text.is_empty())
+fn known(text: Option<&Lossy>) -> Option<&str> {
+    text.map(|text| text.0.as_str()).filter(|text| !text.is_empty())
 }
 
 fn at(app: &App, folder: Option<&Path>) -> App {
@@ -115,8 +116,10 @@ fn at(app: &App, folder: Option<&Path>) -> App {
 fn stop(app: &App, input: &[u8]) -> String {
     let read = claude::read(input);
     let app = at(app, read.as_ref().ok().and_then(|read| read.request.cwd.as_deref()));
-    // Without a folder for state nobody can have turned the gate on.
-    let Ok(jobs) = Jobs::open(&app) else { return String::new() };
+    let jobs = match Jobs::open(&app) {
+        Ok(jobs) => jobs,
+        Err(failure) => return stateless(&app, read, &failure),
+    };
     let on = is_on(&app, &jobs);
     if matches!(on, Ok(false)) {
         return String::new();
@@ -148,6 +151,19 @@ fn stop(app: &App, input: &[u8]) -> String {
     document(event, &decision, &told)
 }
 
+/// Where there is no state, `setup` cannot have turned the gate on, but settings can.
+fn stateless(app: &App, read: Result<StopInput, BadInput>, failure: &Failure) -> String {
+    if !settings_turn_on(app, &work_tree(&app.cwd)) {
+        return String::new();
+    }
+    let (event, request) = read.map_or_else(
+        |_| (StopEvent::default(), GateRequest::unreadable()),
+        |read| (read.event, read.request),
+    );
+    let decision = without_state(&request, reviewer::not_reviewed(failure), &Policy::default());
+    document(event, &decision, &[])
+}
+
 /// What was decided, also when a fault of ours kept it from being decided.
 fn caught(
     request: &GateRequest,
@@ -161,15 +177,30 @@ fn caught(
 
 async fn decide(gate: &mut Gate<'_>, (stop, handle): (&mut Stop, &StopHandle)) -> Decision {
     let (session, agent) = (gate.request.session.clone(), gate.request.agent.clone());
-    let (folder, known) = (gate.root.clone(), gate.state.peek());
+    let known = match gate.state.peek() {
+        Some(known) => known,
+        // It is put aside and told; what it knew of this turn is lost.
+        None => match gate.state.update(|state| (state.clone(), state)) {
+            Ok((known, told)) => {
+                gate.told.extend(told);
+                known
+            }
+            Err(failure) => return gate.fail(reviewer::not_reviewed(&failure)),
+        },
+    };
+    let folder = gate.root.clone();
     let looked = gate.apart(stop, move |cancel| {
         let base = tree::base(&known, &session, agent.as_deref());
         let look = tree::look(&folder, cancel)?;
         let tree = look.tree.clone();
-        Ok((tree, look.changes(base.as_deref(), cancel)?))
+        Ok((tree, look.changes(&base, cancel)?))
     });
     let (tree, changes) = match looked.await {
-        Ok(Ok(looked)) => looked,
+        Ok(Ok((tree, Some(changes)))) => (tree, changes),
+        Ok(Ok((_, None))) => {
+            let detail = "the turn began before the first commit, and there are too many since";
+            return gate.fail(NotReviewed::new(Why::Failed, detail));
+        }
         Ok(Err(error)) => return gate.fail(unread(&error)),
         Err(failure) => return gate.fail(failure),
     };
@@ -206,7 +237,7 @@ impl Watch for Quiet {
 /// Takes note of where the work tree stands as a turn begins.
 fn prompt_submit(app: &App, input: &[u8]) -> String {
     let input = Input::read(input);
-    if input.prompt.0.trim_start().starts_with(NOTIFICATION) {
+    if known(input.prompt.as_ref()).is_some_and(|prompt| prompt.trim_start().starts_with(NOTIFICATION)) {
         return String::new();
     }
     let app = input.app(app);
@@ -216,7 +247,11 @@ fn prompt_submit(app: &App, input: &[u8]) -> String {
     }
     let looked = catch_unwind(|| tree::look(&jobs.root, &Cancel::new()));
     let tree = looked.ok().and_then(Result::ok).map(|look| look.tree);
-    let session = input.session().unwrap_or_default();
+    let Some(session) = input.session() else {
+        return tell(
+            "Review gate: the turn's beginning could not be noted: the hook's input names no session",
+        );
+    };
     let state = StateFile::new(jobs.store.folder());
     match state.update(|state| ((), state.turn_began(session, None, tree.as_ref(), now()))) {
         Ok(((), None)) => String::new(),

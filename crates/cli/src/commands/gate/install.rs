@@ -29,19 +29,20 @@ pub(super) fn install(app: &App, hook: InstallHook) -> Result<Answer, Failure> {
         )));
     }
     let path = path(app, hook)?;
-    if is_ours(&path)? == Some(false) {
+    let known = is_ours(&path, hook)?;
+    if known == Some(false) {
         return Err(Failure::usage(format!("there is a {} hook already: {}", name(hook), path.display()))
             .with_hint(format!("have it call `codex-companion gate --git-hook {}`", name(hook))));
     }
     let failed = |error| Failure::new(Kind::Io, format!("cannot write {}", path.display())).caused_by(error);
-    write(&path, &script(hook)?).map_err(failed)?;
+    write(&path, &script(hook)?, known.is_none()).map_err(failed)?;
     Ok(Answer::done(format!("The gate reviews before each {}: {}\n", action(hook), path.display())))
 }
 
 /// Takes the hook away again, if it is ours.
 pub(super) fn uninstall(app: &App, hook: InstallHook) -> Result<Answer, Failure> {
     let path = path(app, hook)?;
-    match is_ours(&path)? {
+    match is_ours(&path, hook)? {
         None => Ok(Answer::done(format!("There is no {} hook.\n", name(hook)))),
         Some(false) => {
             Err(Failure::usage(format!("the {} hook is not ours: {}", name(hook), path.display())))
@@ -77,8 +78,8 @@ fn path(app: &App, hook: InstallHook) -> Result<PathBuf, Failure> {
     Ok(app.cwd.join(folder).join("hooks").join(name(hook)))
 }
 
-/// `None` when there is no hook.
-fn is_ours(path: &Path) -> Result<Option<bool>, Failure> {
+/// `None` when there is no hook. One that somebody added to is theirs.
+fn is_ours(path: &Path, hook: InstallHook) -> Result<Option<bool>, Failure> {
     // Not followed: a link is somebody's, wherever it leads.
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -88,22 +89,32 @@ fn is_ours(path: &Path) -> Result<Option<bool>, Failure> {
     let content = fs::read(path).map_err(|error| {
         Failure::new(Kind::Io, format!("cannot read {}", path.display())).caused_by(error)
     })?;
-    Ok(Some(content.split(|&byte| byte == b'\n').any(|line| line == MARK.as_bytes())))
+    let (before, after) = around(hook);
+    let program =
+        content.strip_prefix(before.as_bytes()).and_then(|rest| rest.strip_suffix(after.as_bytes()));
+    // Where the program was when it was installed may differ.
+    Ok(Some(program.is_some_and(|program| program.starts_with(b"'") && !program.contains(&b'\n'))))
 }
 
 fn script(hook: InstallHook) -> Result<String, Failure> {
     let program = this_program().map_err(|error| {
         Failure::new(Kind::Internal, "cannot tell where this program is").caused_by(error)
     })?;
-    Ok(format!(
-        "#!/bin/sh\n{MARK}\nprogram=codex-companion\ncommand -v \"$program\" >/dev/null 2>&1 || program={}\n\
-        exec \"$program\" gate --git-hook {}\n",
-        quote(&program.to_string_lossy()),
-        name(hook)
-    ))
+    let (before, after) = around(hook);
+    Ok(before + &quote(&program.to_string_lossy()) + &after)
 }
 
-fn write(path: &Path, script: &str) -> io::Result<()> {
+/// What stands before and behind the program's place in the hook.
+fn around(hook: InstallHook) -> (String, String) {
+    let find = "command -v \"$program\" >/dev/null 2>&1 || program=";
+    (
+        format!("#!/bin/sh\n{MARK}\nprogram=codex-companion\n{find}"),
+        format!("\nexec \"$program\" gate --git-hook {}\n", name(hook)),
+    )
+}
+
+/// Writes the hook; a `new` one takes nobody's place.
+fn write(path: &Path, script: &str, new: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -111,13 +122,17 @@ fn write(path: &Path, script: &str) -> io::Result<()> {
     #[cfg(unix)]
     file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
+    if new {
+        file.persist_noclobber(path)?
+    } else {
+        file.persist(path)?
+    };
     Ok(())
 }
 
 /// What git says; `None` when it says no. Git itself is asked because only it knows all places of its configuration; a
 /// repository that has hooks has a git that runs them.
-fn git(app: &App, words: &[&str]) -> Result<Option<String>, Failure> {
+pub(super) fn git(app: &App, words: &[&str]) -> Result<Option<String>, Failure> {
     let program = crate::engine::in_path(OsStr::new("git"), app.environment.path.as_deref())
         .ok_or_else(|| Failure::new(Kind::Repository, "git is not in PATH"))?;
     let output = Command::new(program)

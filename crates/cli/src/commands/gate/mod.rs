@@ -51,17 +51,31 @@ pub(super) fn is_on(app: &App, jobs: &Jobs) -> Result<bool, Failure> {
     if config.stop_review_gate || jobs.store.folder().join("config.json").exists() {
         return Ok(config.stop_review_gate);
     }
-    match app.settings(Some(&jobs.root), None) {
-        Ok(settings) => Ok(settings.review_gate == Some(true)),
-        // A mistake elsewhere in the settings must not turn off what they turn on.
-        Err(_) => Ok(mention_gate(&app.environment, &jobs.root)),
-    }
+    Ok(settings_turn_on(app, &jobs.root))
+}
+
+/// Whether the settings turn the gate on. A mistake elsewhere in them must not turn it off, nor on.
+fn settings_turn_on(app: &App, root: &Path) -> bool {
+    app.settings(Some(root), None)
+        .map_or_else(|_| mention_gate(&app.environment, root), |settings| settings.review_gate == Some(true))
 }
 
 fn mention_gate(environment: &Environment, root: &Path) -> bool {
-    let files = environment.settings_file().into_iter().chain([root.join(PROJECT_FILE)]);
-    let mut files = files.filter_map(|file| SettingsFile::read(&file).ok().flatten());
-    files.any(|file| file.text.contains("review_gate"))
+    let project = SettingsFile::read(&root.join(PROJECT_FILE)).ok().flatten();
+    match environment.settings_file().map(|file| SettingsFile::read(&file)) {
+        // Nobody can say what the user wants: better a gate that says that it fails.
+        Some(Err(_)) => true,
+        user => {
+            let user = user.and_then(Result::ok).flatten();
+            user.iter().chain(&project).flat_map(|file| file.text.lines()).any(turns_on)
+        }
+    }
+}
+
+/// Whether a line of settings sets the gate to anything but off.
+fn turns_on(line: &str) -> bool {
+    let Some((key, value)) = line.split_once('=') else { return false };
+    key.trim().trim_matches(['"', '\'']) == "review_gate" && !value.trim_start().starts_with("false")
 }
 
 /// A question to the gate, with everything that answering it needs.

@@ -7,13 +7,14 @@ use codex_gate::{
     Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Severity, Skip, Tree,
     Turn, Why, Wording,
 };
-use codex_review_target::{Cancel, ResolveOptions, Target, fingerprint, resolve};
+use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, fingerprint, resolve};
 
 use super::state::StateFile;
 use super::{Gate, install, reviewer, tree, unread};
 use crate::args::{Format, GateAction, GateArgs, GitHook, OnError, TargetArgs};
 use crate::commands::jobs::Jobs;
 use crate::commands::{Answer, App, block_on, reviewing, work_tree};
+use crate::engine::{Stop, StopHandle, Watch};
 use crate::exit::{Exit, Failure, Kind};
 use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
 use crate::review_output::{self, ReviewResult, Verdict};
@@ -59,21 +60,17 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
         Subject::Changes(targets) => targets.iter().map(Target::label).collect::<Vec<_>>().join(", "),
         _ => String::new(),
     };
+    let mut stopped = None;
     let decision = match subject {
         Subject::Nothing => Decision::skipped(Skip::NothingToReview),
         Subject::Unreviewable(failure) => gate.fail(failure),
         Subject::Changes(targets) => {
             let mut progress = app.progress();
+            progress.note(&format!("reviewing the {label}"));
             let decided = block_on(async |stop, handle| {
-                let theirs = targets.clone();
-                let tree = match gate.apart(stop, move |cancel| tree_of(&theirs, cancel)).await {
-                    Ok(Ok(tree)) => tree,
-                    Ok(Err(error)) => return Ok(gate.fail(unread(&error))),
-                    Err(failure) => return Ok(gate.fail(failure)),
-                };
-                gate.request.tree = Some(tree);
-                progress.note(&format!("reviewing the {label}"));
-                Ok(gate.judge(targets, &mut progress, (stop, &handle)).await)
+                let decision = judge(&mut gate, targets, &mut progress, (stop, &handle)).await;
+                stopped = stop.asked();
+                Ok(decision)
             });
             progress.finish();
             decided.unwrap_or_else(|failure| gate.fail(reviewer::not_reviewed(&failure)))
@@ -83,7 +80,28 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     for told in &gate.told {
         app.note(told);
     }
+    let cancelled = matches!(&decision.outcome,
+        Decided::NotReviewed { failure, .. } if failure.why == Why::Cancelled);
+    if let Some(stopped) = stopped.filter(|_| cancelled) {
+        // Whoever ended it wants no decision, whatever is to become of failures.
+        return Err(stopped.failure());
+    }
     Ok(answer(app, flags, &label, &decision))
+}
+
+async fn judge(
+    gate: &mut Gate<'_>,
+    targets: Vec<Target>,
+    watch: &mut dyn Watch,
+    (stop, handle): (&mut Stop, &StopHandle),
+) -> Decision {
+    let theirs = targets.clone();
+    match gate.apart(stop, move |cancel| tree_of(&theirs, cancel)).await {
+        Ok(Ok(tree)) => gate.request.tree = Some(tree),
+        Ok(Err(error)) => return gate.fail(unread(&error)),
+        Err(failure) => return gate.fail(failure),
+    }
+    gate.judge(targets, watch, (stop, handle)).await
 }
 
 /// Unlike a turn's fingerprint, this one says that everything is meant.
@@ -116,18 +134,27 @@ fn one(target: Result<Target, Failure>) -> Result<Subject, Failure> {
 
 /// What a push sends: of each branch, what the remote side does not have.
 fn pushed(app: &App) -> Result<Subject, Failure> {
-    let push = match git::PrePush::read(&stdio::read_to_end(io::stdin().lock()).unwrap_or_default()) {
-        Ok(push) => push,
-        Err(bad) => return Ok(Subject::Unreviewable(bad.into())),
+    let unreviewable = |detail: String| Ok(Subject::Unreviewable(NotReviewed::new(Why::Failed, detail)));
+    let push = match stdio::read_to_end(io::stdin().lock()).map(|input| git::PrePush::read(&input)) {
+        Ok(Ok(push)) => push,
+        Ok(Err(bad)) => return Ok(Subject::Unreviewable(bad.into())),
+        Err(error) => return unreviewable(format!("cannot read what is pushed: {error}")),
     };
     let head = tree::head(&app.cwd, &Cancel::new());
     let mut targets = Vec::new();
-    // Tags name what branches bring.
-    for sent in push.sent().filter(|sent| sent.remote_ref.starts_with("refs/heads/")) {
+    for sent in push.sent() {
+        let Some(oid) = &sent.local_oid else { continue };
+        let is_new = |oid: &str| {
+            let words = ["rev-list", "--max-count=1", oid, "--not", "--remotes"];
+            Ok::<_, Failure>(install::git(app, &words)?.is_some())
+        };
+        // A tag, say, mostly names what the other side has.
+        if !sent.remote_ref.starts_with("refs/heads/") && !is_new(oid)? {
+            continue;
+        }
         if sent.local_oid != head {
             let name = sent.local_ref.trim_start_matches("refs/heads/");
-            let detail = format!("`{name}` is not checked out, so that nobody could look at it");
-            return Ok(Subject::Unreviewable(NotReviewed::new(Why::Failed, detail)));
+            return unreviewable(format!("`{name}` is not checked out, so that nobody could look at it"));
         }
         let options = match &sent.remote_oid {
             Some(base) => ResolveOptions::new().base(base),
@@ -135,7 +162,23 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
         };
         match resolve(&app.cwd, &options) {
             Ok(target) => targets.push(target),
-            Err(error) if error.kind() == codex_review_target::ErrorKind::NothingToReview => {}
+            // The default branch itself, where the other side does not have it yet.
+            Err(error)
+                if sent.remote_oid.is_none()
+                    && matches!(error.kind(), ErrorKind::NothingToReview | ErrorKind::NoDefaultBranch)
+                    && is_new(oid)? =>
+            {
+                match tree::all_commits(&app.cwd, &Cancel::new()).map_err(reviewing::from_target)? {
+                    Some(commits) => targets.extend(commits),
+                    None => {
+                        let name = sent.local_ref.trim_start_matches("refs/heads/");
+                        return unreviewable(format!(
+                            "`{name}` is new, has commits that no remote has, and nothing to compare it with"
+                        ));
+                    }
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NothingToReview => {}
             Err(error) => return Err(reviewing::from_target(error)),
         }
     }

@@ -50,11 +50,14 @@ impl StateFile {
         self.path().exists()
     }
 
-    /// The state as it is now, without a lock: the file is only ever replaced whole. What cannot be read is told by
-    /// [`update`](Self::update).
-    pub(super) fn peek(&self) -> GateState {
-        let read = fs::read(self.path()).ok();
-        read.and_then(|json| GateState::from_json(&json).ok()).unwrap_or_default()
+    /// The state as it is now, without a lock: the file is only ever replaced whole. `None` when it cannot
+    /// be read, which [`update`](Self::update) tells more about.
+    pub(super) fn peek(&self) -> Option<GateState> {
+        match fs::read(self.path()) {
+            Ok(json) => GateState::from_json(&json).ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(GateState::default()),
+            Err(_) => None,
+        }
     }
 
     /// Reads the state, changes it, and writes it, durably, while nobody else does. Besides what the change gives, what there is
@@ -169,7 +172,7 @@ mod tests {
         let file = StateFile::new(&folder.path().join("w"));
         let begin = |state: GateState| ((), state.session_began("s", None, now()));
         assert_eq!(file.update(begin).unwrap(), ((), None));
-        assert!(file.peek().sessions.contains_key("s"));
+        assert!(file.peek().unwrap().sessions.contains_key("s"));
         fs::write(file.path(), "{\"version\":1,\"sess").unwrap();
         let (found, told) = file.update(|state| (state.sessions.len(), state)).unwrap();
         assert_eq!(found, 0);

@@ -9,8 +9,8 @@ use codex_review_target::{
 
 /// Up to so many files and bytes the patches themselves are in the prompt; past that, an overview and how to see the rest.
 const INLINE: (usize, u64) = (20, 256 << 10);
-/// How many commits are looked at for one that changes something, when all that is wanted is where HEAD is.
-const EMPTY_COMMITS: usize = 16;
+/// How many commits are looked at one by one.
+const MOST_COMMITS: usize = 16;
 /// What stands for the fingerprint of nothing.
 const CLEAN: &str = "clean";
 /// What stands for HEAD before the first commit.
@@ -48,40 +48,88 @@ pub(super) fn look(folder: &Path, cancel: &Cancel) -> Result<Look, Error> {
 /// The commit that is checked out; `None` before the first one.
 pub(super) fn head(folder: &Path, cancel: &Cancel) -> Option<String> {
     // Every target knows where HEAD is, but there is none of a commit that changes nothing.
-    let commits = std::iter::successors(Some("HEAD".to_owned()), |name| Some(format!("{name}~1")));
-    for commit in commits.take(EMPTY_COMMITS) {
-        match resolve(folder, &ResolveOptions::new().commit(commit).cancel(cancel.clone())) {
-            Ok(target) => return target.head().map(|head| head.to_string()),
-            Err(error) if error.kind() == ErrorKind::NothingToReview => {}
-            Err(_) => return None,
-        }
-    }
-    None
+    last_commit(folder, cancel)?.head().map(|head| head.to_string())
 }
 
-/// The commit at which the turn began, or else the session, as far as anybody took note.
-pub(super) fn base(state: &GateState, session: &str, agent: Option<&str>) -> Option<String> {
-    let session = state.sessions.get(session)?;
+/// The last commit that changes something.
+fn last_commit(folder: &Path, cancel: &Cancel) -> Option<Target> {
+    (0..MOST_COMMITS).find_map(|back| something(commit(folder, back, cancel)).transpose())?.ok()
+}
+
+/// The commits since there are some, the oldest first and without those that change nothing; `None` when they are many.
+pub(super) fn all_commits(folder: &Path, cancel: &Cancel) -> Result<Option<Vec<Target>>, Error> {
+    let mut commits = Vec::new();
+    for back in 0..MOST_COMMITS {
+        match commit(folder, back, cancel) {
+            // Further back than there is anything.
+            Err(error) if back > 0 && error.kind() == ErrorKind::UnknownRevision => {
+                commits.reverse();
+                return Ok(Some(commits));
+            }
+            found => commits.extend(something(found)?),
+        }
+    }
+    Ok(None)
+}
+
+/// The commit so many before the one that is checked out, by first parents.
+fn commit(folder: &Path, back: usize, cancel: &Cancel) -> Result<Target, Error> {
+    resolve(folder, &ResolveOptions::new().commit(format!("HEAD~{back}")).cancel(cancel.clone()))
+}
+
+/// `None` where there is nothing to review.
+fn something(resolved: Result<Target, Error>) -> Result<Option<Target>, Error> {
+    match resolved {
+        Ok(target) => Ok(Some(target)),
+        Err(error) if error.kind() == ErrorKind::NothingToReview => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where a turn began, or else its session.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Base {
+    /// At this commit.
+    Commit(String),
+    /// Before the first commit.
+    Unborn,
+    /// Nobody took note.
+    Unknown,
+}
+
+/// Where the turn began, or else the session, as far as anybody took note.
+pub(super) fn base(state: &GateState, session: &str, agent: Option<&str>) -> Base {
+    let Some(session) = state.sessions.get(session) else { return Base::Unknown };
     let turn = |name: &str| session.turns.get(name).and_then(|turn| turn.baseline.as_deref());
     let baseline = agent.and_then(turn).or_else(|| turn(""));
     let commit = baseline.and_then(|baseline| Some(baseline.split_once(':')?.0.to_owned()));
-    commit.filter(|commit| commit != UNBORN).or_else(|| session.head.clone())
+    match commit.or_else(|| session.head.clone()) {
+        Some(commit) if commit == UNBORN => Base::Unborn,
+        Some(commit) => Base::Commit(commit),
+        None => Base::Unknown,
+    }
 }
 
 impl Look {
-    /// What changed: what is not committed, and what was committed since `base`.
-    pub(super) fn changes(self, base: Option<&str>, cancel: &Cancel) -> Result<Vec<Target>, Error> {
-        let committed = match base {
-            Some(base) if self.tree.head.as_deref() != Some(base) => {
-                match resolve(&self.folder, &ResolveOptions::new().base(base).cancel(cancel.clone())) {
-                    Ok(target) => Some(target),
-                    Err(error) if error.kind() == ErrorKind::NothingToReview => None,
-                    Err(error) => return Err(error),
-                }
+    /// What changed: what is not committed, and what was committed since `base`. Where that is unknown, a clean tree says
+    /// nothing about the turn, so that it is the last commit. `None` when there is too much to tell.
+    pub(super) fn changes(self, base: &Base, cancel: &Cancel) -> Result<Option<Vec<Target>>, Error> {
+        let mut changes = match base {
+            _ if self.tree.head.is_none() => Vec::new(),
+            Base::Commit(base) if self.tree.head.as_ref() == Some(base) => Vec::new(),
+            Base::Commit(base) => {
+                let options = ResolveOptions::new().base(base).cancel(cancel.clone());
+                something(resolve(&self.folder, &options))?.into_iter().collect()
             }
-            _ => None,
+            Base::Unborn => match all_commits(&self.folder, cancel)? {
+                Some(commits) => commits,
+                None => return Ok(None),
+            },
+            Base::Unknown if self.uncommitted.is_some() => Vec::new(),
+            Base::Unknown => last_commit(&self.folder, cancel).into_iter().collect(),
         };
-        Ok(committed.into_iter().chain(self.uncommitted).collect())
+        changes.extend(self.uncommitted);
+        Ok(Some(changes))
     }
 }
 
