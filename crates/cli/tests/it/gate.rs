@@ -211,7 +211,7 @@ fn a_turn_that_began_before_the_first_commit_is_reviewed() {
     feedback(&stop(&bed), &["round 1 of 3"]);
     assert_eq!(turns(&codex), 1);
     for round in 0..20 {
-        bed.repo.write("b.txt", &format!("{round}\n")).stage().commit("more");
+        bed.repo.write("b.txt", format!("{round}\n")).stage().commit("more");
     }
     feedback(&again(&bed), &["too many"]);
 }
