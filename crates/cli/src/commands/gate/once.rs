@@ -145,8 +145,9 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
     for sent in push.sent() {
         let Some(oid) = &sent.local_oid else { continue };
         let is_new = |oid: &str| {
-            let words = ["rev-list", "--max-count=1", oid, "--not", "--remotes"];
-            Ok::<_, Failure>(install::git(app, &words)?.is_some())
+            // What git cannot say may be anything.
+            let words = ["rev-list", "--count", oid, "--not", "--remotes"];
+            Ok::<_, Failure>(install::git(app, &words)?.as_deref() != Some("0"))
         };
         // A tag, say, mostly names what the other side has.
         if !sent.remote_ref.starts_with("refs/heads/") && !is_new(oid)? {
