@@ -90,7 +90,8 @@ struct RawStop {
 
 /// A string that need not be valid Unicode: a host that cuts a message in the middle of an emoji writes a lone surrogate,
 /// and that is no reason to call its input broken.
-struct Lossy(String);
+#[derive(Debug, Default)]
+pub struct Lossy(pub String);
 
 impl<'de> Deserialize<'de> for Lossy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

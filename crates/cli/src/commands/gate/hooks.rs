@@ -1,14 +1,13 @@
 //! `hook stop` and `hook prompt-submit`, and what all hooks have in common.
 
-use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use codex_gate::host::{BadInput, StopEvent, StopInput, claude};
+use codex_gate::host::{BadInput, Lossy, StopEvent, StopInput, claude};
 use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
 use codex_review_target::Cancel;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::state::{StateFile, now};
@@ -54,29 +53,6 @@ pub(super) struct Input {
     transcript_path: Option<Lossy>,
     cwd: Option<Lossy>,
     prompt: Option<Lossy>,
-}
-
-/// A string that need not be valid Unicode: a host that cuts a prompt within an emoji writes half of it, and that is no reason
-/// to miss a turn's beginning.
-#[derive(Debug, Default)]
-struct Lossy(String);
-
-impl<'de> Deserialize<'de> for Lossy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl de::Visitor<'_> for Bytes {
-            type Value = Lossy;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Lossy, E> {
-                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
-            }
-        }
-        deserializer.deserialize_bytes(Bytes)
-    }
 }
 
 impl Input {

@@ -32,12 +32,7 @@ pub(in crate::commands) fn status(app: &App, flags: &StatusArgs) -> Result<Answe
         }
         return watch(app, &jobs, flags);
     }
-    let named = flags
-        .job
-        .as_deref()
-        .map(|name| jobs.store.find(name))
-        .transpose()
-        .map_err(|error| failure(&error))?;
+    let named = named(&jobs, flags)?;
     let mut timed_out = false;
     let timeout = flags.timeout_ms.map_or(WAIT, Duration::from_millis);
     if flags.wait {
@@ -151,17 +146,18 @@ fn all(
     Ok(Answer::done(text))
 }
 
+/// The job that the command line names, if it names one.
+fn named(jobs: &Jobs, flags: &StatusArgs) -> Result<Option<Job>, Failure> {
+    let found = flags.job.as_deref().map(|name| jobs.store.find(name)).transpose();
+    found.map_err(|error| failure(&error))
+}
+
 /// Keeps the view up to date until nothing runs any more: redrawn on a terminal, written anew elsewhere when it changes.
 fn watch(app: &App, jobs: &Jobs, flags: &StatusArgs) -> Result<Answer, Failure> {
     let mut stdout = std::io::stdout();
     let terminal = stdout.is_terminal();
     let mut last = String::new();
-    let named = flags
-        .job
-        .as_deref()
-        .map(|name| jobs.store.find(name))
-        .transpose()
-        .map_err(|error| failure(&error))?;
+    let named = named(jobs, flags)?;
     loop {
         let (view, running) = match &named {
             Some(job) => {
