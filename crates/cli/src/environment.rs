@@ -35,6 +35,12 @@ pub struct Environment {
     pub state_home: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`, or on Windows `APPDATA`.
     pub config_home: Option<PathBuf>,
+    /// `CODEX_COMPANION_MODEL`, else the plugin's option `model`.
+    pub model: Option<String>,
+    /// `CODEX_COMPANION_EFFORT`, else the plugin's option `effort`.
+    pub effort: Option<String>,
+    /// Whether `CODEX_COMPANION_REVIEW_GATE`, else the plugin's option `review_gate`, is `true`.
+    pub review_gate: bool,
     /// The `CODEX_COMPANION_…_MS` variables as they stand, by their settings key; read by
     /// [`settings`](crate::settings).
     pub timeouts: Vec<(&'static str, OsString)>,
@@ -52,6 +58,11 @@ impl Environment {
         let value = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let path = |name: &str| value(name).map(PathBuf::from);
         let text = |name: &str| value(name).map(|value| value.to_string_lossy().into_owned());
+        // What Claude Code tells the hooks of a plugin; `hook session-start` passes it on to the session's shell.
+        let option = |key: &str| {
+            let key = key.to_ascii_uppercase();
+            text(&format!("CODEX_COMPANION_{key}")).or_else(|| text(&format!("CLAUDE_PLUGIN_OPTION_{key}")))
+        };
         let timeout = |key: &'static str| Some((key, value(&variable(key))?));
         Self {
             session_id: text("CODEX_COMPANION_SESSION_ID").or_else(|| text("CLAUDE_CODE_SESSION_ID")),
@@ -67,6 +78,9 @@ impl Environment {
             home: path(if cfg!(windows) { "USERPROFILE" } else { "HOME" }),
             state_home: path(if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_STATE_HOME" }),
             config_home: path(if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" }),
+            model: option("model"),
+            effort: option("effort"),
+            review_gate: option("review_gate").is_some_and(|value| value == "true"),
             timeouts: Timeouts::KEYS.iter().filter_map(|key| timeout(key)).collect(),
         }
     }

@@ -32,6 +32,8 @@ pub struct Timeouts {
     pub child_idle: Duration,
     /// `gate_timeout_ms`: a review by the gate; 14 minutes.
     pub gate: Duration,
+    /// `slash_wait_ms`: a slash command, whose work goes on behind it; 100 seconds.
+    pub slash_wait: Duration,
 }
 
 impl Timeouts {
@@ -43,6 +45,7 @@ impl Timeouts {
         "broker_idle_ms",
         "child_idle_ms",
         "gate_timeout_ms",
+        "slash_wait_ms",
     ];
 
     fn field(&mut self, key: &str) -> Option<&mut Duration> {
@@ -53,6 +56,7 @@ impl Timeouts {
             "broker_idle_ms" => &mut self.broker_idle,
             "child_idle_ms" => &mut self.child_idle,
             "gate_timeout_ms" => &mut self.gate,
+            "slash_wait_ms" => &mut self.slash_wait,
             _ => return None,
         })
     }
@@ -68,6 +72,7 @@ impl Default for Timeouts {
             broker_idle: ms(300_000),
             child_idle: ms(2_000),
             gate: ms(840_000),
+            slash_wait: ms(100_000),
         }
     }
 }
@@ -208,6 +213,7 @@ pub const KEYS: &[(&str, Project)] = &[
     ("child_idle_ms", Project::Any),
     ("gate_reviewer", Project::Never("it would choose the program that runs")),
     ("gate_timeout_ms", Project::Never("it would starve the gate")),
+    ("slash_wait_ms", Project::Never("it is about the user's host")),
 ];
 
 /// What a project's file may do with a key.
@@ -256,8 +262,13 @@ impl Settings {
             })?;
         }
         settings.codex = flags.codex.or_else(|| environment.codex.clone()).or(settings.codex);
-        settings.model = flags.model.or(settings.model);
-        settings.effort = flags.effort.or(settings.effort);
+        let named = environment.model.as_deref().and_then(|name| crate::args::model(name).ok());
+        settings.model = flags.model.or(named).or(settings.model);
+        settings.effort = flags.effort.or_else(|| environment.effort.clone()).or(settings.effort);
+        if environment.review_gate {
+            // A variable can turn it on; whoever turned it on elsewhere meant it.
+            settings.review_gate = Some(true);
+        }
         settings.broker = flags.broker.unwrap_or(settings.broker);
         settings.timeouts.turn = flags.timeout.unwrap_or(settings.timeouts.turn);
         Ok(settings)
@@ -433,6 +444,7 @@ mod tests {
         broker_idle_ms = 0
         child_idle_ms = 5
         gate_timeout_ms = 6
+        slash_wait_ms = 7
         [approvals]
         mcp = ["files/read", "web/*"]
     "#;
@@ -456,6 +468,7 @@ mod tests {
                 broker_idle: ms(0),
                 child_idle: ms(5),
                 gate: ms(6),
+                slash_wait: ms(7),
             },
         };
         assert_eq!(user(ALL).unwrap(), expected);

@@ -546,7 +546,6 @@ pub enum HookEvent {
     /// The user sent a prompt
     PromptSubmit,
     /// The user typed a slash command
-    #[value(hide = true)]
     PromptExpansion,
     /// A turn is about to end
     Stop,
@@ -554,6 +553,9 @@ pub enum HookEvent {
 
 /// `slash`
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  codex-companion slash review\n\n\
+    For the command files of an agent's plugin: the arguments are those that `hook prompt-expansion` stored for this\n\
+    session. Prints for a person and always exits 0.")]
 pub struct SlashArgs {
     /// The command to run
     pub command: String,

@@ -16,17 +16,31 @@ use crate::stdio;
 const FOCUS_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn review(app: &App, flags: &ReviewArgs) -> Result<Answer, Failure> {
-    let what = What::Review { target: flags.target.clone() };
-    run(app, &Request::new(app, &flags.run, what), &flags.run, flags.out.format())
+    run(app, &review_request(app, flags), &flags.run, flags.out.format())
+}
+
+/// What `review` asks for.
+pub(super) fn review_request(app: &App, flags: &ReviewArgs) -> Request {
+    Request::new(app, &flags.run, What::Review { target: flags.target.clone() })
 }
 
 pub(super) fn adversarial_review(app: &App, flags: &AdversarialReviewArgs) -> Result<Answer, Failure> {
+    run(app, &adversarial_request(app, flags)?, &flags.run, flags.out.format())
+}
+
+/// What `adversarial-review` asks for.
+pub(super) fn adversarial_request(app: &App, flags: &AdversarialReviewArgs) -> Result<Request, Failure> {
     let focus = read_prompt(app, &flags.prompt, true)?.unwrap_or_default();
-    let what = What::AdversarialReview { target: flags.target.clone(), focus };
-    run(app, &Request::new(app, &flags.run, what), &flags.run, flags.out.format())
+    Ok(Request::new(app, &flags.run, What::AdversarialReview { target: flags.target.clone(), focus }))
 }
 
 pub(super) fn task(app: &App, flags: &TaskArgs) -> Result<Answer, Failure> {
+    let format = if flags.out.json { Format::Json } else { Format::Text };
+    run(app, &task_request(app, flags)?, &flags.run, format)
+}
+
+/// What `task` asks for.
+pub(super) fn task_request(app: &App, flags: &TaskArgs) -> Result<Request, Failure> {
     let prompt =
         read_prompt(app, &flags.prompt, false)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| {
             Failure::new(Kind::Prompt, "there is no prompt")
@@ -38,8 +52,7 @@ pub(super) fn task(app: &App, flags: &TaskArgs) -> Result<Answer, Failure> {
         None => ThreadChoice::Persistent,
     };
     let what = What::Task { prompt, write: flags.write, approvals: flags.approvals, thread };
-    let format = if flags.out.json { Format::Json } else { Format::Text };
-    run(app, &Request::new(app, &flags.run, what), &flags.run, format)
+    Ok(Request::new(app, &flags.run, what))
 }
 
 /// The thread of the last task: this session's, or without a session the workspace's.
@@ -93,7 +106,12 @@ pub(super) fn answer(executed: work::Executed, format: Format) -> Answer {
 /// input that stays open.
 fn read_prompt(app: &App, prompt: &PromptArgs, optional: bool) -> Result<Option<String>, Failure> {
     let stdin = std::io::stdin();
-    let source = match prompt.source(!stdin.is_terminal())? {
+    // Where there is a limit, standard input is not ours: the host's, or what a hook has read already.
+    let source = match prompt.source(app.limit.is_none() && !stdin.is_terminal())? {
+        Source::Stdin if app.limit.is_some() => {
+            return Err(Failure::usage("there is no standard input here")
+                .with_hint("name a file, or write the prompt behind the flags"));
+        }
         Source::File(file) => Source::File(app.cwd.join(file)),
         source => source,
     };

@@ -7,10 +7,12 @@ mod gate;
 mod jobs;
 mod reviewing;
 mod setup;
+mod slash;
 mod work;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use codex_rpc::client::TurnLimits;
 
@@ -53,6 +55,8 @@ pub struct App {
     pub cwd: PathBuf,
     /// The flags that every command takes.
     pub global: GlobalArgs,
+    /// How long whoever asked waits at most, where it does not wait for ever: it has nothing to say on standard input then.
+    pub limit: Option<Duration>,
 }
 
 /// Runs what was parsed.
@@ -60,33 +64,32 @@ pub struct App {
 /// # Errors
 /// Whatever keeps the command from having an answer.
 pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
-    let cwd = match &cli.global.cwd {
-        Some(dir) => std::path::absolute(dir),
-        None => working_directory(),
-    };
-    let cwd =
-        cwd.map_err(|error| Failure::new(Kind::Io, "cannot tell the working directory").caused_by(error))?;
-    if !cwd.is_dir() {
-        return Err(Failure::usage(format!("there is no folder {}", cwd.display())));
-    }
-    let app = App { worker: false, environment: environment.clone(), cwd, global: cli.global };
-    match cli.command {
-        Command::Setup(flags) => setup::run(&app, &flags),
-        Command::Review(flags) => asking::review(&app, &flags),
-        Command::AdversarialReview(flags) => asking::adversarial_review(&app, &flags),
-        Command::Task(flags) => asking::task(&app, &flags),
-        Command::Status(flags) => jobs::status(&app, &flags),
-        Command::Result(flags) => jobs::result(&app, &flags),
-        Command::Cancel(flags) => jobs::cancel(&app, &flags),
-        Command::Attach(flags) => jobs::attach(&app, &flags),
-        Command::Await(flags) => jobs::await_(&app, &flags),
-        Command::Resume(flags) => jobs::resume(&app, &flags),
-        Command::TaskResumeCandidate(flags) => jobs::resume_candidate(&app, &flags),
-        Command::Transfer(flags) => jobs::transfer(&app, &flags),
-        Command::Broker(flags) => broker::run(&app, &flags.action),
-        Command::Gate(flags) => gate::run(&app, &flags),
-        Command::Hook(flags) => gate::hook(&app, flags.event),
-        Command::Demo(_) => demo::run(&app),
+    let cwd = working_directory()
+        .map_err(|error| Failure::new(Kind::Io, "cannot tell the working directory").caused_by(error))?;
+    let global = GlobalArgs::default();
+    let app = App { worker: false, environment: environment.clone(), cwd, global, limit: None };
+    dispatch(&app.with(cli.global)?, cli.command)
+}
+
+fn dispatch(app: &App, command: Command) -> Result<Answer, Failure> {
+    match command {
+        Command::Setup(flags) => setup::run(app, &flags),
+        Command::Review(flags) => asking::review(app, &flags),
+        Command::AdversarialReview(flags) => asking::adversarial_review(app, &flags),
+        Command::Task(flags) => asking::task(app, &flags),
+        Command::Status(flags) => jobs::status(app, &flags),
+        Command::Result(flags) => jobs::result(app, &flags),
+        Command::Cancel(flags) => jobs::cancel(app, &flags),
+        Command::Attach(flags) => jobs::attach(app, &flags),
+        Command::Await(flags) => jobs::await_(app, &flags),
+        Command::Resume(flags) => jobs::resume(app, &flags),
+        Command::TaskResumeCandidate(flags) => jobs::resume_candidate(app, &flags),
+        Command::Transfer(flags) => jobs::transfer(app, &flags),
+        Command::Broker(flags) => broker::run(app, &flags.action),
+        Command::Gate(flags) => gate::run(app, &flags),
+        Command::Hook(flags) => gate::hook(app, flags.event),
+        Command::Slash(flags) => Ok(slash::run(app, &flags.command)),
+        Command::Demo(_) => demo::run(app),
         Command::Completions(flags) => {
             let script = args::completions(flags.shell);
             Ok(Answer::done(String::from_utf8_lossy(&script).into_owned()))
@@ -100,6 +103,16 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
 }
 
 impl App {
+    /// The same with these flags, in the folder that they name.
+    fn with(&self, global: GlobalArgs) -> Result<Self, Failure> {
+        let cwd = global.cwd.as_ref().map_or_else(|| self.cwd.clone(), |dir| self.cwd.join(dir));
+        if !cwd.is_dir() {
+            return Err(Failure::usage(format!("there is no folder {}", cwd.display())));
+        }
+        let quiet = self.global.quiet || global.quiet;
+        Ok(Self { cwd, global: GlobalArgs { quiet, ..global }, ..self.clone() })
+    }
+
     /// The settings that hold in a work tree.
     fn settings(&self, root: Option<&Path>, run: Option<&RunArgs>) -> Result<Settings, Failure> {
         let user = match self.environment.settings_file() {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use codex_review_target::{
-    Cancel, CollectOptions, Context, Error, ErrorKind, ResolveOptions, Scope as TargetScope, Target, collect,
-    resolve,
+    Budget, Cancel, CollectOptions, Context, Error, ErrorKind, Recommendation, ResolveOptions,
+    Scope as TargetScope, Target, collect, measure, recommend, resolve,
 };
 
 use crate::args::{Scope, TargetArgs};
@@ -30,6 +30,11 @@ pub(super) fn target(folder: &Path, flags: &TargetArgs) -> Result<Target, Failur
         options = options.commit(commit);
     }
     resolve(folder, &options).map_err(from_target)
+}
+
+/// Whether a review of a change is worth waiting for, and why. Bounded: it counts no more than it takes to tell.
+pub(super) fn recommendation(target: &Target) -> Result<Recommendation, Failure> {
+    measure(target, &Budget::default(), &Cancel::new()).map(|size| recommend(&size)).map_err(from_target)
 }
 
 /// An error about the repository, as the user is told.

@@ -89,6 +89,13 @@ pub(super) struct Checked {
     pub(super) summary: String,
 }
 
+impl Checked {
+    /// The change, of a review.
+    pub(super) fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+}
+
 /// Looks at everything that can be wrong before Codex is asked. Quick: it reads no diff.
 pub(super) fn check(app: &App, request: &Request) -> Result<Checked, Failure> {
     let (root, target, summary) = match &request.what {

@@ -10,8 +10,12 @@ mod faults;
 mod gate;
 #[cfg(unix)]
 mod jobs;
+#[cfg(unix)]
+mod plugin;
 mod process;
 mod prompts;
 mod real;
 mod scripted;
+#[cfg(unix)]
+mod slash;
 mod support;

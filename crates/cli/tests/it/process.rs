@@ -52,9 +52,9 @@ fn errors_are_one_json_document_when_json_was_asked_for() {
 
 #[test]
 fn what_comes_later_says_so() {
-    let output = run(&["slash"]);
+    let output = run(&["mcp"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).starts_with("error: `slash` is not in this version yet\n"));
+    assert!(text(&output.stderr).starts_with("error: `mcp` is not in this version yet\n"));
 }
 
 #[test]

@@ -14,9 +14,10 @@ use super::state::{StateFile, now};
 use super::{Gate, TURN_OFF, is_on, reviewer, session, settings_turn_on, tree, unread, without_state};
 use crate::args::HookEvent;
 use crate::commands::jobs::Jobs;
-use crate::commands::{Answer, App, block_on, work_tree};
+use crate::commands::jobs::untold::{self, Audience};
+use crate::commands::{Answer, App, block_on, slash, work_tree};
 use crate::engine::{Stop, StopHandle, Watch};
-use crate::exit::{Failure, Kind};
+use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::stdio;
 
@@ -30,12 +31,7 @@ pub(in crate::commands) fn run(app: &App, event: HookEvent) -> Result<Answer, Fa
         HookEvent::PromptSubmit => prompt_submit(app, &read()),
         HookEvent::SessionStart => session::start(app, &read()),
         HookEvent::SessionEnd => session::end(app),
-        HookEvent::PromptExpansion => {
-            return Err(Failure::new(
-                Kind::NotInThisVersion,
-                "`hook prompt-expansion` is not in this version yet",
-            ));
-        }
+        HookEvent::PromptExpansion => prompt_expansion(app, &read()),
     };
     Ok(Answer::done(stdout))
 }
@@ -53,6 +49,8 @@ pub(super) struct Input {
     transcript_path: Option<Lossy>,
     cwd: Option<Lossy>,
     prompt: Option<Lossy>,
+    command_name: Option<Lossy>,
+    command_args: Option<Lossy>,
 }
 
 impl Input {
@@ -86,6 +84,7 @@ fn at(app: &App, folder: Option<&Path>) -> App {
         environment: app.environment.clone(),
         cwd: cwd.to_path_buf(),
         global: app.global.clone(),
+        limit: app.limit,
     }
 }
 
@@ -97,8 +96,18 @@ fn stop(app: &App, input: &[u8]) -> String {
         Err(failure) => return stateless(&app, read, &failure),
     };
     let on = is_on(&app, &jobs);
+    // A turn's end is a chance to tell of what ended in the background.
+    let session = read.as_ref().ok().map(|read| read.request.session.as_str());
+    let ended = match &read {
+        Ok(read) if read.event == StopEvent::Stop => untold::tell(&jobs, session, Audience::Going),
+        _ => Vec::new(),
+    };
     if matches!(on, Ok(false)) {
-        return String::new();
+        return if ended.is_empty() {
+            String::new()
+        } else {
+            format!("{}\n", json!({ "systemMessage": ended.join("\n") }))
+        };
     }
     let (event, request) = match &read {
         Ok(read) => (read.event, read.request.clone()),
@@ -124,6 +133,7 @@ fn stop(app: &App, input: &[u8]) -> String {
         (decision, gate.told)
     });
     told.extend(more);
+    told.extend(ended);
     document(event, &decision, &told)
 }
 
@@ -187,6 +197,28 @@ async fn decide(gate: &mut Gate<'_>, (stop, handle): (&mut Stop, &StopHandle)) -
     gate.judge(changes, &mut Quiet, (stop, handle)).await
 }
 
+/// Hands a slash command's arguments on. Where the command may change files, its turn begins before them.
+fn prompt_expansion(app: &App, input: &[u8]) -> String {
+    let input = Input::read(input);
+    let (name, arguments) = (known(input.command_name.as_ref()), known(input.command_args.as_ref()));
+    let Some(name) = name else { return String::new() };
+    let mut app = input.app(app);
+    if let Some(session) = input.session() {
+        app.environment.session_id = Some(session.to_owned());
+    }
+    if let Some(transcript) = input.transcript() {
+        app.environment.transcript_path = Some(transcript.into());
+    }
+    let noted = if changes_files(name) { note_beginning(&app, &input) } else { String::new() };
+    let answer = slash::expansion(&app, name, arguments.unwrap_or_default());
+    if answer.is_empty() { noted } else { answer }
+}
+
+/// Whether a slash command's work is part of the turn that it begins.
+fn changes_files(command: &str) -> bool {
+    command.rsplit(':').next() == Some("rescue")
+}
+
 /// The decision as the host reads it, with what else there is to tell for the user.
 fn document(event: StopEvent, decision: &Decision, told: &[String]) -> String {
     let wording = Wording::for_turns().with_turn_off(TURN_OFF);
@@ -213,12 +245,42 @@ impl Watch for Quiet {
 /// Takes note of where the work tree stands as a turn begins.
 fn prompt_submit(app: &App, input: &[u8]) -> String {
     let input = Input::read(input);
-    if known(input.prompt.as_ref()).is_some_and(|prompt| prompt.trim_start().starts_with(NOTIFICATION)) {
+    let prompt = known(input.prompt.as_ref()).unwrap_or_default().trim_start();
+    if prompt.starts_with(NOTIFICATION) {
         return String::new();
     }
-    let app = input.app(app);
-    let Ok(jobs) = Jobs::open(&app) else { return String::new() };
-    if !matches!(is_on(&app, &jobs), Ok(true)) {
+    let mut app = input.app(app);
+    if let Some(session) = input.session() {
+        app.environment.session_id = Some(session.to_owned());
+    }
+    // What it did is done by now; `prompt-expansion` noted where the turn began.
+    let command = prompt.strip_prefix('/').and_then(|prompt| prompt.split_whitespace().next());
+    let noted = if command.is_some_and(changes_files) { String::new() } else { note_beginning(&app, &input) };
+    told_at_prompt(&app, input.session(), noted)
+}
+
+/// Adds to an answer what the session has not been told yet.
+fn told_at_prompt(app: &App, session: Option<&str>, answer: String) -> String {
+    let ended = Jobs::open(app).map(|jobs| untold::tell(&jobs, session, Audience::Going)).unwrap_or_default();
+    let context: Vec<String> = slash::seen(app).into_iter().chain(ended.clone()).collect();
+    if context.is_empty() {
+        return answer;
+    }
+    let mut value: Value = serde_json::from_str(&answer).unwrap_or_else(|_| json!({}));
+    value["hookSpecificOutput"] =
+        json!({ "hookEventName": "UserPromptSubmit", "additionalContext": context.join("\n") });
+    if !ended.is_empty() {
+        let lines: Vec<&str> =
+            value["systemMessage"].as_str().into_iter().chain(ended.iter().map(String::as_str)).collect();
+        value["systemMessage"] = lines.join("\n").into();
+    }
+    format!("{value}\n")
+}
+
+/// Takes note of where the work tree stands, when the gate is on.
+fn note_beginning(app: &App, input: &Input) -> String {
+    let Ok(jobs) = Jobs::open(app) else { return String::new() };
+    if !matches!(is_on(app, &jobs), Ok(true)) {
         return String::new();
     }
     let looked = catch_unwind(|| tree::look(&jobs.root, &Cancel::new()));

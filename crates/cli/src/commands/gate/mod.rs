@@ -94,7 +94,7 @@ struct Gate<'a> {
 impl<'a> Gate<'a> {
     fn new(app: &'a App, settings: Settings, state: StateFile, root: &Path, request: GateRequest) -> Self {
         let mut policy = Policy::default();
-        policy.timeout = settings.timeouts.gate;
+        policy.timeout = app.limit.map_or(settings.timeouts.gate, |limit| limit.min(settings.timeouts.gate));
         let request = request.with_reviewer(reviewer::name(&settings));
         let (root, began) = (root.to_path_buf(), Instant::now());
         Self { app, settings, policy, state, root, request, began, told: Vec::new() }

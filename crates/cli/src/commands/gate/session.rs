@@ -11,11 +11,14 @@ use codex_job_store::Filter;
 use codex_review_target::Cancel;
 use serde_json::json;
 
-use super::hooks::{Input, read, tell};
+use super::hooks::{Input, read};
 use super::state::{StateFile, now};
 use super::{is_on, tree};
 use crate::commands::App;
+use crate::commands::jobs::untold::{self, Audience};
 use crate::commands::jobs::{Jobs, cancel_session};
+use crate::commands::slash::stored::Stored;
+use crate::environment::Environment;
 use crate::settings::SessionEnd;
 
 /// The end of a session is not waited for any longer; hosts allow little more than a second, for all hooks together.
@@ -29,7 +32,7 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
     let app = input.app(app);
     let mut told = None;
     if let Some(file) = &app.environment.claude_env_file
-        && let Err(error) = export(file, &input)
+        && let Err(error) = export(file, &input, &app.environment)
     {
         told = Some(format!("codex-companion: cannot write {}: {error}", file.display()));
     }
@@ -44,27 +47,32 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
             Err(failure) => told = told.or(Some(failure.to_string())),
         }
     }
-    let running = running(&jobs);
-    match (running, told) {
-        (None, None) => String::new(),
-        (None, Some(told)) => tell(&told),
-        (Some(running), told) => {
-            let mut document = json!({
-                "hookSpecificOutput": { "hookEventName": "SessionStart", "additionalContext": running },
-            });
-            if let Some(told) = told {
-                document["systemMessage"] = crate::sanitize::one_line(&told, 400).into();
-            }
-            format!("{document}\n")
-        }
+    let ended = untold::tell(&jobs, input.session(), Audience::Beginning);
+    // The model is told what runs and what ended, the user what ended and what went wrong.
+    let context: Vec<String> = running(&jobs).into_iter().chain(ended.clone()).collect();
+    let told: Vec<String> =
+        told.map(|told| crate::sanitize::one_line(&told, 400)).into_iter().chain(ended).collect();
+    let mut document = json!({});
+    if !context.is_empty() {
+        document["hookSpecificOutput"] =
+            json!({ "hookEventName": "SessionStart", "additionalContext": context.join("\n") });
     }
+    if !told.is_empty() {
+        document["systemMessage"] = told.join("\n").into();
+    }
+    if context.is_empty() && told.is_empty() { String::new() } else { format!("{document}\n") }
 }
 
 /// Appends the exports that are not there yet: the hook runs again when a session is resumed, cleared or compacted.
-fn export(file: &Path, input: &Input) -> io::Result<()> {
+fn export(file: &Path, input: &Input, environment: &Environment) -> io::Result<()> {
+    let gate = environment.review_gate.then_some("true");
     let variables = [
         ("CODEX_COMPANION_SESSION_ID", input.session()),
         ("CODEX_COMPANION_TRANSCRIPT_PATH", input.transcript()),
+        // What hooks are told of the plugin's options, and shells are not.
+        ("CODEX_COMPANION_MODEL", environment.model.as_deref()),
+        ("CODEX_COMPANION_EFFORT", environment.effort.as_deref()),
+        ("CODEX_COMPANION_REVIEW_GATE", gate),
     ];
     let known = match std::fs::read_to_string(file) {
         Ok(known) => known,
@@ -73,6 +81,8 @@ fn export(file: &Path, input: &Input) -> io::Result<()> {
     };
     let mut lines = String::new();
     for (variable, value) in variables {
+        // An option that was taken back since: an empty variable counts as none.
+        let value = value.or_else(|| known.contains(&format!("export {variable}=")).then_some(""));
         if let Some(value) = value.filter(|value| !value.contains('\0')) {
             let line = format!("export {variable}={}\n", quote(value));
             // The last one counts, so only the last one may make it superfluous.
@@ -133,6 +143,9 @@ pub(super) fn end(app: &App) -> String {
 }
 
 fn forget(app: &App, session: &str) {
+    if let Some(root) = app.environment.state_root() {
+        Stored::new(&root, session).forget();
+    }
     let Ok(jobs) = Jobs::open(app) else { return };
     if app.settings(Some(&jobs.root), None).is_ok_and(|settings| settings.session_end == SessionEnd::Cancel) {
         cancel_session(&jobs, session);
@@ -161,14 +174,15 @@ mod tests {
                 json!({"session_id": session, "transcript_path": "/t/it's $(x)\n`y`"}).to_string().as_bytes(),
             )
         };
+        let none = Environment::default();
         std::fs::write(&file, "export A=1").unwrap();
-        export(&file, &input("one")).unwrap();
-        export(&file, &input("one")).unwrap();
+        export(&file, &input("one"), &none).unwrap();
+        export(&file, &input("one"), &none).unwrap();
         let transcript = "export CODEX_COMPANION_TRANSCRIPT_PATH='/t/it'\\''s $(x)\n`y`'\n";
         let once = format!("export A=1\nexport CODEX_COMPANION_SESSION_ID='one'\n{transcript}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), once);
-        export(&file, &input("two")).unwrap();
-        export(&file, &input("one")).unwrap();
+        export(&file, &input("two"), &none).unwrap();
+        export(&file, &input("one"), &none).unwrap();
         let thrice = format!(
             "{once}export CODEX_COMPANION_SESSION_ID='two'\nexport CODEX_COMPANION_SESSION_ID='one'\n"
         );

@@ -1,11 +1,11 @@
 //! `attach` and `await`: staying with a job until its end. The job goes on whatever becomes of us.
 
-use std::io::Write as _;
-use std::time::Duration;
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 use codex_job_store::{FollowFrom, Followed, Job, JobId, LogLine, Status};
 
-use super::{Jobs, exit_of, failure};
+use super::{Jobs, exit_of, failure, untold};
 use crate::args::{AttachArgs, AwaitArgs};
 use crate::commands::{Answer, App};
 use crate::exit::{Exit, Failure, Kind};
@@ -17,6 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const BACKLOG: u64 = 16 * 1024;
 
 pub(in crate::commands) fn attach(app: &App, flags: &AttachArgs) -> Result<Answer, Failure> {
+    attach_to(app, flags, std::io::stdout())
+}
+
+/// Writes a job's log until the job ends, or the time that there is for it.
+pub(in crate::commands) fn attach_to(
+    app: &App,
+    flags: &AttachArgs,
+    mut out: impl Write,
+) -> Result<Answer, Failure> {
+    let deadline = app.limit.map(|limit| Instant::now() + limit);
     let jobs = Jobs::open(app)?;
     let job = match flags.job {
         Some(_) => jobs.choose(flags.job.as_deref(), "job", |_| true)?,
@@ -26,9 +36,14 @@ pub(in crate::commands) fn attach(app: &App, flags: &AttachArgs) -> Result<Answe
     };
     let mut follow =
         jobs.store.follow(&job.id, FollowFrom::Last(BACKLOG)).map_err(|error| failure(&error))?;
-    let mut stdout = std::io::stdout();
     loop {
-        let text = match follow.next(PATIENCE).map_err(|error| failure(&error))? {
+        let patience =
+            deadline.map_or(PATIENCE, |deadline| deadline.saturating_duration_since(Instant::now()));
+        if patience.is_zero() {
+            let failure = Failure::new(Kind::TimedOut, format!("job {} still runs, and goes on", job.id));
+            return Ok(Answer { stdout: String::new(), exit: Exit::TimedOut, failure: Some(failure) });
+        }
+        let text = match follow.next(patience.min(PATIENCE)).map_err(|error| failure(&error))? {
             Followed::Line(LogLine::Message { time, text }) => format!("[{time}] {}", one_line(&text, 2000)),
             Followed::Line(line) => format!("| {}", one_line(line.text(), 64 * 1024)),
             Followed::Lost => "… lines are missing here".to_owned(),
@@ -39,7 +54,7 @@ pub(in crate::commands) fn attach(app: &App, flags: &AttachArgs) -> Result<Answe
             }
             _ => continue,
         };
-        if writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_err() {
+        if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
             // Nobody reads any more.
             return Ok(Answer { stdout: String::new(), exit: Exit::Done, failure: None });
         }
@@ -52,6 +67,7 @@ pub(in crate::commands) fn await_(app: &App, flags: &AwaitArgs) -> Result<Answer
     let ids: Vec<JobId> = flags.jobs.iter().map(find).collect::<Result<_, _>>()?;
     let timeout = flags.timeout_ms.map_or(Duration::MAX, Duration::from_millis);
     let ended = jobs.store.wait(&ids, timeout).map_err(|error| failure(&error))?;
+    ended.iter().filter(|job| !job.is_active()).for_each(|job| untold::seen(&jobs, &job.id));
     let exit = if ended.iter().any(Job::is_active) {
         Exit::TimedOut
     } else {

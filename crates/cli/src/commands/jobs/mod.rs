@@ -8,6 +8,7 @@ mod follow;
 mod recorder;
 mod show;
 mod transfer;
+pub(super) mod untold;
 mod view;
 pub mod worker;
 
@@ -16,11 +17,11 @@ use std::path::{Path, PathBuf};
 use codex_job_store::{Error, ErrorKind, Filter, Job, Status, Store, StoreOptions};
 
 pub(super) use control::{cancel, cancel_session, resume, resume_candidate};
-pub(super) use follow::{attach, await_};
+pub(super) use follow::{attach, attach_to, await_};
 pub(super) use recorder::Recorder;
 pub(super) use show::{result, status};
 pub(super) use transfer::transfer;
-pub(super) use worker::background;
+pub(super) use worker::{background, start};
 
 use super::App;
 use crate::exit::{Exit, Failure, Kind};

@@ -8,7 +8,7 @@ use codex_job_store::{Job, JobId, Status};
 use serde_json::{Value, json};
 
 use super::view::{self, document, preview, table};
-use super::{Jobs, exit_of, failure};
+use super::{Jobs, exit_of, failure, untold};
 use crate::args::{ResultArgs, StatusArgs};
 use crate::commands::{Answer, App, broker, gate};
 use crate::exit::{Exit, Failure, Kind};
@@ -68,6 +68,9 @@ fn one(
     timeout: Duration,
 ) -> Result<Answer, Failure> {
     let job = jobs.store.look_at(id).map_err(|error| failure(&error))?;
+    if !job.is_active() {
+        untold::seen(jobs, id);
+    }
     if flags.out.json {
         let mut value = json!({"workspaceRoot": jobs.root, "job": document(&jobs.store, &job)});
         if flags.wait {
@@ -210,6 +213,7 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
             job.id
         )));
     }
+    untold::seen(&jobs, &job.id);
     let record = jobs.store.record(&job.id).map_err(|error| failure(&error))?;
     let exit = exit_of(&job);
     if flags.out.json {

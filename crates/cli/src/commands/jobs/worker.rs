@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
-use codex_job_store::{Store, StoreOptions};
+use codex_job_store::{Job, Store, StoreOptions};
 use serde_json::json;
 
 use super::super::work::{self, Checked, Request};
 use super::super::{Answer, App};
-use super::{Jobs, Recorder, failure, recorder};
+use super::{Jobs, Recorder, failure, recorder, untold};
 use crate::args::GlobalArgs;
 use crate::environment::{self, Environment};
 use crate::exit::{Exit, Failure, Kind};
@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure, Kind};
 /// The hidden command that a worker is: `codex-companion job-worker STATE_ROOT WORKSPACE JOB`.
 pub const COMMAND: &str = "job-worker";
 
-/// Records a job, starts its worker, and says how it is called.
+/// Starts a job in the background, and says how it is called.
 pub(in crate::commands) fn background(
     app: &App,
     request: &Request,
@@ -25,17 +25,7 @@ pub(in crate::commands) fn background(
     as_json: bool,
 ) -> Result<Answer, Failure> {
     let jobs = Jobs::open(app)?;
-    let new = recorder::new_job(request, checked, jobs.session.clone())?;
-    // The record first, durably; then the worker.
-    let job = jobs.store.create(new).map_err(|error| failure(&error))?;
-    match start(&jobs, job.id.as_str()) {
-        // A worker that has taken the job already, or ended it, needs no handing over.
-        Ok(worker) => drop(jobs.store.hand_over(&job.id, worker)),
-        Err(error) => {
-            let _ = jobs.store.abandon(&job.id, &format!("the worker could not be started: {error}"));
-            return Err(Failure::new(Kind::Internal, "the worker could not be started").caused_by(error));
-        }
-    }
+    let job = start(&jobs, request, checked)?;
     jobs.tell_notices(app);
     let stdout = if as_json {
         let document = json!({
@@ -53,7 +43,26 @@ pub(in crate::commands) fn background(
     Ok(Answer { stdout, exit: Exit::Done, failure: None })
 }
 
-fn start(jobs: &Jobs, job: &str) -> std::io::Result<u32> {
+/// Records a job and starts its worker.
+pub(in crate::commands) fn start(jobs: &Jobs, request: &Request, checked: &Checked) -> Result<Job, Failure> {
+    let new = recorder::new_job(request, checked, jobs.session.clone())?;
+    // The record first, durably; then the worker.
+    let job = jobs.store.create(new).map_err(|error| failure(&error))?;
+    if jobs.session.is_some() {
+        untold::note(jobs, &job.id);
+    }
+    match spawn(jobs, job.id.as_str()) {
+        // A worker that has taken the job already, or ended it, needs no handing over.
+        Ok(worker) => drop(jobs.store.hand_over(&job.id, worker)),
+        Err(error) => {
+            let _ = jobs.store.abandon(&job.id, &format!("the worker could not be started: {error}"));
+            return Err(Failure::new(Kind::Internal, "the worker could not be started").caused_by(error));
+        }
+    }
+    Ok(job)
+}
+
+fn spawn(jobs: &Jobs, job: &str) -> std::io::Result<u32> {
     use process_wrap::std::CommandWrap;
     let mut command = std::process::Command::new(environment::this_program()?);
     command.arg(COMMAND).arg(&jobs.state_root).arg(&jobs.root).arg(job).current_dir(&jobs.root);
@@ -102,5 +111,5 @@ fn work(state_root: &Path, workspace: &Path, job: &str, environment: Environment
 fn app(environment: Environment, request: &Request) -> App {
     let cwd: PathBuf = request.cwd.clone();
     let global = GlobalArgs { codex: request.codex.clone(), quiet: true, ..GlobalArgs::default() };
-    App { worker: true, environment, cwd, global }
+    App { worker: true, environment, cwd, global, limit: None }
 }

@@ -1,0 +1,208 @@
+//! What a slash command answers.
+
+use std::ffi::OsString;
+
+use codex_job_store::Job;
+use codex_review_target::Wait;
+
+use super::Slash;
+use crate::args::{self, Cli, Command, OutArgs, Parsed, ResultArgs, RunArgs};
+use crate::commands::jobs::{self, Jobs, untold};
+use crate::commands::work::{self, Request};
+use crate::commands::{Answer, App, asking, reviewing};
+use crate::exit::Failure;
+use crate::render;
+use crate::sanitize::one_line;
+
+/// The most characters that are shown: hosts show 30,000 of a command's output, and of more only the beginning.
+const MOST: usize = 28_000;
+
+/// A text for the user, and where the whole of it is.
+#[derive(Debug)]
+pub(super) struct Shown {
+    text: String,
+    whole: String,
+}
+
+impl Shown {
+    pub(super) fn new(text: String, whole: String) -> Self {
+        Self { text, whole }
+    }
+}
+
+/// The text, cut at the end of a line where the host would cut it anywhere. Never empty.
+pub(super) fn fit(shown: &Shown) -> String {
+    let text = &shown.text;
+    if text.trim().is_empty() {
+        return "codex-companion had nothing to say.\n".to_owned();
+    }
+    let Some((cut, _)) = text.char_indices().nth(MOST) else { return text.clone() };
+    let cut = text[..cut].rfind('\n').filter(|line| *line > cut / 2).map_or(cut, |line| line + 1);
+    let rest = text[cut..].chars().count();
+    let line = if text[..cut].ends_with('\n') { "" } else { "\n" };
+    format!("{}{line}\n… {rest} more characters; to see all of it, {}.\n", &text[..cut], shown.whole)
+}
+
+/// Carries a command out; whatever fails is told in the answer.
+pub(super) fn carry_out(app: &App, slash: Slash, arguments: &str) -> Shown {
+    let words = one_line(arguments, 60);
+    let mut whole =
+        format!("run `{}` in a terminal", format!("codex-companion {} {words}", slash.command).trim_end());
+    let text =
+        answer(app, slash, arguments, &mut whole).unwrap_or_else(|failure| render::failure(&failure, false));
+    Shown { text, whole }
+}
+
+fn answer(app: &App, slash: Slash, arguments: &str, whole: &mut String) -> Result<String, Failure> {
+    let argv = ["codex-companion", slash.command].map(OsString::from);
+    let Cli { global, mut command } = match args::parse(&argv, Some(arguments), false)? {
+        Parsed::Run(cli) => *cli,
+        Parsed::Print(text) => return Ok(text),
+        Parsed::ReadArguments => return Err(Failure::usage("there is no standard input here")),
+    };
+    let app = app.with(global)?;
+    match &mut command {
+        Command::Review(flags) => {
+            for_people(&flags.out)?;
+            start(&app, &mut flags.run.clone(), whole, |run| {
+                flags.run = run.clone();
+                Ok(asking::review_request(&app, flags))
+            })
+        }
+        Command::AdversarialReview(flags) => {
+            for_people(&flags.out)?;
+            start(&app, &mut flags.run.clone(), whole, |run| {
+                flags.run = run.clone();
+                asking::adversarial_request(&app, flags)
+            })
+        }
+        Command::Task(flags) => {
+            // Whoever calls for rescue wants something done; the reference's agent does as much.
+            flags.write = !flags.read_only;
+            start(&app, &mut flags.run.clone(), whole, |run| {
+                flags.run = run.clone();
+                asking::task_request(&app, flags)
+            })
+        }
+        Command::Attach(flags) => {
+            let mut log = Vec::new();
+            let answer = jobs::attach_to(&app, flags, &mut log)?;
+            Ok(String::from_utf8_lossy(&log).into_owned() + &told(answer))
+        }
+        Command::Status(flags) => {
+            // There is no screen to keep up to date.
+            flags.wait |= std::mem::take(&mut flags.watch);
+            let limit =
+                app.limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+            flags.timeout_ms = flags.wait.then(|| flags.timeout_ms.map_or(limit, |asked| asked.min(limit)));
+            jobs::status(&app, flags).map(told)
+        }
+        _ => super::super::dispatch(&app, command).map(told),
+    }
+}
+
+fn for_people(out: &OutArgs) -> Result<(), Failure> {
+    if out.format() == args::Format::Text {
+        return Ok(());
+    }
+    Err(Failure::usage("a slash command writes for people")
+        .with_hint("`codex-companion review --format …` in a terminal writes the other forms"))
+}
+
+/// A command's answer and what went wrong, as one text.
+fn told(answer: Answer) -> String {
+    let mut text = answer.stdout;
+    if let Some(failure) = &answer.failure {
+        if !text.is_empty() && !text.ends_with("\n\n") {
+            text.push('\n');
+        }
+        text.push_str(&render::failure(failure, false));
+    }
+    text
+}
+
+/// Starts the work as a job, and waits for it if it is to be waited for. The job goes on in either case.
+fn start(
+    app: &App,
+    run: &mut RunArgs,
+    whole: &mut String,
+    request: impl FnOnce(&RunArgs) -> Result<Request, Failure>,
+) -> Result<String, Failure> {
+    let asked = (run.wait, run.background);
+    (run.wait, run.background) = (false, true);
+    let request = request(run)?;
+    let checked = work::check(app, &request)?;
+    let (wait, reason) = match asked {
+        (true, _) => (true, None),
+        (_, true) => (false, None),
+        _ => match checked.target() {
+            Some(target) => {
+                let recommended = reviewing::recommendation(target)?;
+                (recommended.wait == Wait::Foreground, Some(recommended.reason))
+            }
+            None => (true, None),
+        },
+    };
+    let jobs = Jobs::open(app)?;
+    let job = jobs::start(&jobs, &request, &checked)?;
+    *whole = format!("run `codex-companion result {}` in a terminal", job.id);
+    if !wait {
+        let why =
+            reason.map(|reason| format!("It may take a while ({reason}); with --wait it is waited for.\n"));
+        return Ok(format!(
+            "{} runs in the background: {}\n{}{}",
+            job.title,
+            job.id,
+            why.unwrap_or_default(),
+            where_next(&job)
+        ));
+    }
+    let limit = app.limit.unwrap_or_default();
+    let ended =
+        jobs.store.wait(std::slice::from_ref(&job.id), limit).map_err(|error| jobs::failure(&error))?;
+    if ended.iter().any(Job::is_active) {
+        let seconds = limit.as_secs();
+        return Ok(format!(
+            "{} still runs after {seconds} s and goes on in the background: {}\n{}",
+            job.title,
+            job.id,
+            where_next(&job)
+        ));
+    }
+    untold::seen(&jobs, &job.id);
+    let flags = ResultArgs { job: Some(job.id.to_string()), raw: false, out: args::JsonArgs::default() };
+    let mut text = jobs::result(app, &flags).map(told)?;
+    if let Some(reason) = reason {
+        text.push_str(&format!("\n(Waited for: {reason}. With --background it is not.)\n"));
+    }
+    Ok(text)
+}
+
+fn where_next(job: &Job) -> String {
+    let id = &job.id;
+    format!(
+        "You are told when it has ended.\n\n  /codex:status {id}\n  /codex:result {id}\n  /codex:cancel {id}\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_ends_with_where_the_rest_is() {
+        let fit = |text: String| fit(&Shown::new(text, "run `it`".to_owned()));
+        assert_eq!(fit("short\n".to_owned()), "short\n");
+        assert_eq!(fit(" \n".to_owned()), "codex-companion had nothing to say.\n");
+        let lines = "ü234567\n".repeat(10_000);
+        let cut = fit(lines);
+        assert!(cut.chars().count() < 30_000);
+        assert!(
+            cut.ends_with("ü234567\n\n… 52000 more characters; to see all of it, run `it`.\n"),
+            "{}",
+            &cut[cut.len() - 200..]
+        );
+        let cut = fit("世".repeat(40_000));
+        assert!(cut.contains("世\n\n… 12000 more characters"), "{}", cut.chars().count());
+    }
+}
