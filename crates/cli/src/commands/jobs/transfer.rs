@@ -49,7 +49,15 @@ fn source(app: &App, flags: &TransferArgs) -> Result<PathBuf, Failure> {
             .with_hint("name its transcript with --source FILE, or run this inside Claude Code")
     })?;
     file.canonicalize().map_err(|error| {
-        Failure::usage(format!("cannot read the transcript {}", file.display())).caused_by(error)
+        let failure = Failure::usage(format!("cannot read the transcript {}", file.display()));
+        let failure = match error.kind() {
+            // Claude Code writes it with the first answer.
+            std::io::ErrorKind::NotFound => {
+                failure.with_hint("a session has one once something was said in it")
+            }
+            _ => failure,
+        };
+        failure.caused_by(error)
     })
 }
 
