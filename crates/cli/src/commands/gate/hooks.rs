@@ -67,9 +67,16 @@ impl Input {
         known(self.transcript_path.as_ref())
     }
 
-    /// The same command in the host's folder.
+    /// The same command in the host's folder and session.
     pub(super) fn app(&self, app: &App) -> App {
-        at(app, known(self.cwd.as_ref()).map(Path::new))
+        let mut app = at(app, known(self.cwd.as_ref()).map(Path::new));
+        if let Some(session) = self.session() {
+            app.environment.session_id = Some(session.to_owned());
+        }
+        if let Some(transcript) = self.transcript() {
+            app.environment.transcript_path = Some(transcript.into());
+        }
+        app
     }
 }
 
@@ -96,23 +103,23 @@ fn stop(app: &App, input: &[u8]) -> String {
         Err(failure) => return stateless(&app, read, &failure),
     };
     let on = is_on(&app, &jobs);
+    let (event, request) = match &read {
+        Ok(read) => (read.event, read.request.clone()),
+        Err(_) => (StopEvent::default(), GateRequest::unreadable()),
+    };
     // A turn's end is a chance to tell of what ended in the background.
-    let session = read.as_ref().ok().map(|read| read.request.session.as_str());
-    let ended = match &read {
-        Ok(read) if read.event == StopEvent::Stop => untold::tell(&jobs, session, Audience::Going),
+    let ended = || match event {
+        StopEvent::Stop if read.is_ok() => untold::tell(&jobs, Some(&request.session), Audience::Going),
         _ => Vec::new(),
     };
     if matches!(on, Ok(false)) {
+        let ended = ended();
         return if ended.is_empty() {
             String::new()
         } else {
             format!("{}\n", json!({ "systemMessage": ended.join("\n") }))
         };
     }
-    let (event, request) = match &read {
-        Ok(read) => (read.event, read.request.clone()),
-        Err(_) => (StopEvent::default(), GateRequest::unreadable()),
-    };
     let mut told: Vec<String> = jobs.store.take_notices().into_iter().map(|notice| notice.message).collect();
     let (decision, more) = caught(&request, || {
         let state = StateFile::new(jobs.store.folder());
@@ -121,8 +128,8 @@ fn stop(app: &App, input: &[u8]) -> String {
             Err(failure) => (Settings::default(), Some(reviewer::not_reviewed(&failure))),
         };
         let mut gate = Gate::new(&app, settings, state, &jobs.root, request.clone());
-        let decision = match (read, broken) {
-            (Err(bad), _) => gate.fail(bad.into()),
+        let decision = match (&read, broken) {
+            (Err(bad), _) => gate.fail(bad.clone().into()),
             (_, Some(failure)) => gate.fail(failure),
             (Ok(_), None) => {
                 let decided = block_on(async |stop, handle| Ok(decide(&mut gate, (stop, &handle)).await));
@@ -133,7 +140,7 @@ fn stop(app: &App, input: &[u8]) -> String {
         (decision, gate.told)
     });
     told.extend(more);
-    told.extend(ended);
+    told.extend(ended());
     document(event, &decision, &told)
 }
 
@@ -202,13 +209,7 @@ fn prompt_expansion(app: &App, input: &[u8]) -> String {
     let input = Input::read(input);
     let (name, arguments) = (known(input.command_name.as_ref()), known(input.command_args.as_ref()));
     let Some(name) = name else { return String::new() };
-    let mut app = input.app(app);
-    if let Some(session) = input.session() {
-        app.environment.session_id = Some(session.to_owned());
-    }
-    if let Some(transcript) = input.transcript() {
-        app.environment.transcript_path = Some(transcript.into());
-    }
+    let app = input.app(app);
     let noted = if changes_files(name) { note_beginning(&app, &input) } else { String::new() };
     let answer = slash::expansion(&app, name, arguments.unwrap_or_default());
     if answer.is_empty() { noted } else { answer }
@@ -249,10 +250,7 @@ fn prompt_submit(app: &App, input: &[u8]) -> String {
     if prompt.starts_with(NOTIFICATION) {
         return String::new();
     }
-    let mut app = input.app(app);
-    if let Some(session) = input.session() {
-        app.environment.session_id = Some(session.to_owned());
-    }
+    let app = input.app(app);
     // What it did is done by now; `prompt-expansion` noted where the turn began.
     let command = prompt.strip_prefix('/').and_then(|prompt| prompt.split_whitespace().next());
     let noted = if command.is_some_and(changes_files) { String::new() } else { note_beginning(&app, &input) };
