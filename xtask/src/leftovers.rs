@@ -2,10 +2,10 @@
 //!
 //! Every process of the run inherits one environment variable with a value that only this run has, whoever its
 //! parent has become since. A process that was started with a cleaned environment is found by its program when that
-//! is the Codex that we installed.
+//! is one that we installed.
 
-use std::path::Path;
 #[cfg(target_os = "linux")]
+use std::path::Path;
 use std::path::PathBuf;
 
 /// Set for the whole test run; its value is unique to the run.
@@ -17,15 +17,15 @@ pub(crate) fn unique_run() -> String {
     format!("{}-{}", std::process::id(), since_epoch.as_nanos())
 }
 
-/// What still runs after the suite, one line each, after giving it a few seconds to end; none on other systems than
+/// What still runs after the suite (of the run, or with a program below one of `programs`), one line each, after giving it a few seconds to end; none on other systems than
 /// Linux, where there is no `/proc` to look at.
 #[cfg(target_os = "linux")]
-pub(crate) fn wait_for_none(run: &str, codex: &Path, before: &[u32]) -> Vec<String> {
+pub(crate) fn wait_for_none(run: &str, programs: &[PathBuf], before: &[u32]) -> Vec<String> {
     use std::time::{Duration, Instant};
     const PATIENCE: Duration = Duration::from_secs(5);
     let end = Instant::now() + PATIENCE;
     loop {
-        let found = scan(Path::new("/proc"), run, codex, before);
+        let found = scan(Path::new("/proc"), run, programs, before);
         if found.is_empty() || Instant::now() > end {
             return found;
         }
@@ -34,7 +34,7 @@ pub(crate) fn wait_for_none(run: &str, codex: &Path, before: &[u32]) -> Vec<Stri
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn wait_for_none(_run: &str, _codex: &Path, _before: &[u32]) -> Vec<String> {
+pub(crate) fn wait_for_none(_run: &str, _programs: &[PathBuf], _before: &[u32]) -> Vec<String> {
     println!("processes left behind are looked for on Linux only");
     Vec::new()
 }
@@ -54,15 +54,15 @@ fn processes(proc: &Path) -> impl Iterator<Item = (u32, PathBuf)> {
 }
 
 #[cfg(target_os = "linux")]
-fn scan(proc: &Path, run: &str, codex: &Path, before: &[u32]) -> Vec<String> {
+fn scan(proc: &Path, run: &str, programs: &[PathBuf], before: &[u32]) -> Vec<String> {
     let mark = format!("{VARIABLE}={run}");
     let left = processes(proc).filter(|(id, folder)| {
         // A process that has ended meanwhile, a zombie, or somebody else's: nothing can be read, nothing is ours.
         let marked = std::fs::read(folder.join("environ"))
             .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes()));
-        let is_codex =
-            || std::fs::read_link(folder.join("exe")).is_ok_and(|program| program.starts_with(codex));
-        !before.contains(id) && (marked || is_codex())
+        let program = || std::fs::read_link(folder.join("exe")).unwrap_or_default();
+        let installed = || programs.iter().any(|installed| program().starts_with(installed));
+        !before.contains(id) && (marked || installed())
     });
     left.map(|(id, folder)| {
         let line = std::fs::read(folder.join("cmdline")).unwrap_or_default();
@@ -89,16 +89,15 @@ mod tests {
     #[test]
     fn a_marked_process_is_found_until_it_ends() {
         let run = unique_run();
-        let nowhere = Path::new("/nowhere");
         let mut child = start(&run);
         // `spawn` returns after the exec, so the new environment is there to be read.
-        let found = scan(Path::new("/proc"), &run, nowhere, &[]);
+        let found = scan(Path::new("/proc"), &run, &[], &[]);
         assert_eq!(found, [format!("{}  cat", child.id())]);
-        assert_eq!(scan(Path::new("/proc"), &run, nowhere, &[child.id()]), [""; 0], "it ran before");
-        assert_eq!(scan(Path::new("/proc"), "another run", nowhere, &[]), [""; 0]);
+        assert_eq!(scan(Path::new("/proc"), &run, &[], &[child.id()]), [""; 0], "it ran before");
+        assert_eq!(scan(Path::new("/proc"), "another run", &[], &[]), [""; 0]);
         drop(child.stdin.take());
         child.wait().unwrap();
-        assert_eq!(wait_for_none(&run, nowhere, &[]), [""; 0]);
+        assert_eq!(wait_for_none(&run, &[], &[]), [""; 0]);
     }
 
     #[test]
@@ -106,7 +105,7 @@ mod tests {
         let mut child = start("unmarked");
         let program = std::fs::read_link(format!("/proc/{}/exe", child.id())).unwrap();
         let before: Vec<u32> = running().into_iter().filter(|id| *id != child.id()).collect();
-        let found = scan(Path::new("/proc"), "none", &program, &before);
+        let found = scan(Path::new("/proc"), "none", &[program], &before);
         assert!(found.contains(&format!("{}  cat", child.id())), "{found:?}");
         drop(child.stdin.take());
         child.wait().unwrap();

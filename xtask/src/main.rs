@@ -4,8 +4,10 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 mod bench;
+mod claude;
 mod codex;
 mod leftovers;
+mod npm;
 mod overhead;
 mod program;
 mod startup;
@@ -19,10 +21,11 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test [--fast]        install the pinned Codex under target/, then check everything and run every test
-                       (--fast leaves out rustdoc and the crates-alone check)
+  test [--fast]        install the pinned Codex and Claude Code under target/, then check everything and run every
+                       test (--fast leaves out rustdoc and the crates-alone check)
   tidy                 check the rules of the house that no compiler checks
   codex [--native]     install the pinned Codex and print the path of its program
+  claude               install the pinned Claude Code and print the path of its program
   bench [FILTER]       run the criterion benches, shortened
   startup [--runs N]   time `codex-companion --version` beside an empty program
   overhead [--runs N]  time `task` and `review` through the real Codex beside a minimal client
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["codex"] => codex::print(false),
         ["codex", "--native"] => codex::print(true),
+        ["claude"] => claude::print(),
         ["bench"] => bench::run(None),
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
         ["startup"] => startup::run(None),

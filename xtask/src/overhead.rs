@@ -56,7 +56,7 @@ mod measure {
 
         println!(
             "{runs} interleaved runs, the real Codex {} with a model that answers at once",
-            codex::VERSION
+            codex::PACKAGE.version
         );
         for work in [Work::Task, Work::Review] {
             let minimal = |until: Until| {

@@ -9,15 +9,18 @@ use std::time::{Duration, Instant};
 
 use crate::program::{self, Outcome};
 use crate::workspace::{self, Workspace};
-use crate::{codex, leftovers, tidy};
+use crate::{claude, codex, leftovers, tidy};
 
 /// Where tests find the program that users start, and the native one behind it.
 const CODEX: &str = "CODEX_COMPANION_TEST_CODEX";
 const CODEX_NATIVE: &str = "CODEX_COMPANION_TEST_CODEX_NATIVE";
 
+const CLAUDE: &str = "CODEX_COMPANION_TEST_CLAUDE";
+
 /// What runs the tests alone, for a person's shell.
 const TESTS: &str = "CODEX_COMPANION_TEST_CODEX=$(cargo xtask codex) \
-    CODEX_COMPANION_TEST_CODEX_NATIVE=$(cargo xtask codex --native) cargo test --workspace --all-features";
+    CODEX_COMPANION_TEST_CODEX_NATIVE=$(cargo xtask codex --native) \
+    CODEX_COMPANION_TEST_CLAUDE=$(cargo xtask claude) cargo test --workspace --all-features";
 
 pub(crate) fn run(fast: bool) -> Outcome {
     require_tools()?;
@@ -35,19 +38,21 @@ pub(crate) fn run(fast: bool) -> Outcome {
     }
     let mut counts = Counts::default();
     let codex = steps.run("real Codex", "cargo xtask codex", || codex::install(&workspace.target));
-    // Without Codex there is nothing to fall back on: a run that left those tests out would look like a good one.
-    if let Some(codex) = codex {
+    let claude = steps.run("real Claude Code", "cargo xtask claude", || claude::install(&workspace.target));
+    // Without them there is nothing to fall back on: a run that left those tests out would look like a good one.
+    if let (Some(codex), Some(claude)) = (codex, claude) {
         let run = leftovers::unique_run();
         let before = leftovers::running();
         let mut command = program::cargo();
         command
             .args(["test", "--workspace", "--all-features", "--no-fail-fast"])
             .current_dir(workspace::root());
-        command.env(CODEX, &codex.wrapper).env(CODEX_NATIVE, &codex.native);
+        command.env(CODEX, &codex.wrapper).env(CODEX_NATIVE, &codex.native).env(CLAUDE, &claude);
         command.env(leftovers::VARIABLE, &run);
         steps.run("tests", TESTS, || run_tests(&mut command, &mut counts));
         steps.run("no process left behind", "cargo xtask test", || {
-            let left = leftovers::wait_for_none(&run, &workspace.target.join("real-codex"), &before);
+            let programs = [&codex::PACKAGE, &claude::PACKAGE].map(|package| package.base(&workspace.target));
+            let left = leftovers::wait_for_none(&run, &programs, &before);
             if left.is_empty() { Ok(()) } else { Err(format!("still running:\n  {}", left.join("\n  "))) }
         });
     }
@@ -83,6 +88,10 @@ fn require_tools() -> Outcome {
     }
     if !program::present("git", "--version") {
         return Err("git is missing, and the tests make repositories with it: install it first".to_owned());
+    }
+    if cfg!(unix) && !program::present("tmux", "-V") {
+        let help = "apt-get install tmux, brew install tmux, or your system's packages";
+        return Err(format!("tmux is missing, and the tests drive Claude Code's screen with it: {help}"));
     }
     Ok(())
 }
