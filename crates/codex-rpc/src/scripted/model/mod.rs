@@ -82,6 +82,8 @@ pub struct ModelRequest {
 struct Shared {
     started: Instant,
     scenario: Scenario,
+    /// Whether the scenario answers more than requests for a response.
+    any: bool,
     log: Watched<Log>,
 }
 
@@ -101,11 +103,25 @@ impl ModelEndpoint {
     ///
     /// When no socket can be bound or no thread can be started.
     pub fn start(scenario: impl Into<Scenario>) -> io::Result<Self> {
+        Self::serving(scenario.into(), false)
+    }
+
+    /// Like [`start`](ModelEndpoint::start), but `scenario` answers every request, whatever its method and path: for an
+    /// API other than Responses, its answers written with [`Reply::http`].
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be bound or no thread can be started.
+    pub fn start_for_any(scenario: impl Into<Scenario>) -> io::Result<Self> {
+        Self::serving(scenario.into(), true)
+    }
+
+    fn serving(scenario: Scenario, any: bool) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let shared = Arc::new(Shared::new(scenario.into()));
+        let shared = Arc::new(Shared::new(scenario, any));
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("model-endpoint".into()).spawn({
             let shared = Arc::clone(&shared);
@@ -131,7 +147,7 @@ impl ModelEndpoint {
         let socket = TcpSocket::new_v4()?;
         socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let address = socket.local_addr()?;
-        let shared = Arc::new(Shared::new(Scenario::in_turn([])));
+        let shared = Arc::new(Shared::new(Scenario::in_turn([]), false));
         Ok(Self::new(address, shared, Running::Refusing { _socket: socket }))
     }
 
@@ -245,8 +261,8 @@ impl ModelRequest {
 }
 
 impl Shared {
-    fn new(scenario: Scenario) -> Self {
-        Self { started: Instant::now(), scenario, log: Watched::new(Log::default()) }
+    fn new(scenario: Scenario, any: bool) -> Self {
+        Self { started: Instant::now(), scenario, any, log: Watched::new(Log::default()) }
     }
 }
 
@@ -293,7 +309,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
             headers: request.headers,
             body: serde_json::from_slice(&request.body).unwrap_or(Value::Null),
         };
-        if request.method != "POST" || !request.path.ends_with("/responses") {
+        if !shared.any && (request.method != "POST" || !request.path.ends_with("/responses")) {
             let reply = stray_reply(&request);
             shared.log.update(|log| log.strays.push(request));
             reply.send(&mut writer).await?;

@@ -342,9 +342,10 @@ impl Reply {
         self.part(Part::Hold(gate.clone()))
     }
 
-    /// Adds a header to the answer.
+    /// Sets a header of the answer, in the place of one with this name. Names in lower case.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(key, _)| key != name);
         self.headers.push(header(name, value));
         self
     }
@@ -466,6 +467,13 @@ mod tests {
         let (text, again) = sent(Reply::usage_limit(Duration::from_secs(7))).await;
         assert!(again && text.starts_with("HTTP/1.1 429 ") && text.contains("retry-after: 7\r\n"), "{text}");
         assert!(text.contains("\"resets_in_seconds\":7"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_header_takes_the_place_of_one_with_its_name() {
+        let (text, _) = sent(Reply::http(200, "data").header("content-type", "text/event-stream")).await;
+        assert_eq!(text.matches("content-type: ").count(), 1, "{text}");
+        assert!(text.contains("content-type: text/event-stream\r\n"), "{text}");
     }
 
     #[test]
