@@ -5,7 +5,8 @@
 //! - [`git`]: fixture repositories made by real `git`, free of the machine's configuration.
 //! - [`process`]: finds the processes that a test left behind.
 //! - [`raw`]: a client that only writes and reads lines: what our own client is compared with.
-//! - [`real`]: the real Codex, for the tests that need it.
+//! - [`real`]: the real Codex and the real Claude Code, for the tests that need them.
+//! - [`claude`]: Claude Code offline: a scripted Messages endpoint, a private home, sessions in print mode and on a screen.
 //!
 //! A test against the real Codex, whole:
 //!
@@ -25,9 +26,8 @@
 //! client.finish();
 //! # }
 //! ```
-//!
-//! A scripted endpoint for Claude Code (the Messages API) will stand beside [`model`].
 
+pub mod claude;
 pub mod git;
 pub mod process;
 pub mod program;
