@@ -3,6 +3,7 @@
 //! - [`app_server`], [`model`], [`home`], [`Gate`]: the scripted servers of [`codex_rpc::scripted`], re-exported.
 //! - [`program`]: the program `scripted-codex`, which tests pass as `--codex PATH`, and `scripted-mcp`.
 //! - [`git`]: fixture repositories made by real `git`, free of the machine's configuration.
+//! - [`git_server`]: such a repository on loopback, as programs find one on the network.
 //! - [`process`]: finds the processes that a test left behind.
 //! - [`raw`]: a client that only writes and reads lines: what our own client is compared with.
 //! - [`real`]: the real Codex and the real Claude Code, for the tests that need them.
@@ -29,6 +30,7 @@
 
 pub mod claude;
 pub mod git;
+pub mod git_server;
 pub mod process;
 pub mod program;
 pub mod raw;
