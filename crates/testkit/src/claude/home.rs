@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 /// A private `HOME` and `CLAUDE_CONFIG_DIR`, removed when this is dropped.
 ///
+/// The configuration is where a user's is, in `.claude` of the home: Codex looks for transcripts there and nowhere else.
 /// The questions of a first start are answered already, so that the screen begins with the prompt.
 #[derive(Debug)]
 #[must_use = "dropping it removes the folder"]
@@ -27,7 +28,7 @@ impl ClaudeHome {
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("claude-home-").tempdir().expect("a folder can be made");
         let root = folder.path().canonicalize().expect("the folder was just made");
-        let (home, config) = (root.join("home"), root.join("claude"));
+        let (home, config) = (root.join("home"), root.join("home/.claude"));
         std::fs::create_dir(&home).expect("a folder can be made");
         std::fs::create_dir(&config).expect("a folder can be made");
         let new = Self { home, config, _folder: folder };

@@ -70,8 +70,13 @@ impl Claude {
     /// Sets a variable, for it and for all that it starts. A later value takes the place of an earlier one.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.set(name, value);
         self
+    }
+
+    /// As [`env`](Claude::env), in place.
+    pub fn set(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
     }
 
     /// Puts a folder before all others of `PATH`.
@@ -211,6 +216,16 @@ impl Output {
     pub fn good(self) -> Self {
         assert!(self.status.success(), "{self:?}");
         self
+    }
+
+    /// The one JSON document on stdout.
+    ///
+    /// # Panics
+    ///
+    /// When it is none.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
