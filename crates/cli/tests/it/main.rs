@@ -5,6 +5,8 @@
 mod bad_input;
 #[cfg(unix)]
 mod broker;
+#[cfg(unix)]
+mod claude;
 #[cfg(target_os = "linux")]
 mod faults;
 mod gate;

@@ -1,0 +1,128 @@
+//! The review gate, as Claude Code asks it and what it makes of the answer.
+
+use codex_testkit::claude::{Say, Session};
+use codex_testkit::model::{Reply, Scenario};
+use serde_json::Value;
+
+use super::{Desk, desk, document};
+
+const BLOCK: &str =
+    "BLOCK: the test asserts nothing\n- [high] a.txt:2: asserts nothing. Fix: assert something.";
+
+/// Turns the gate on.
+fn on(desk: Desk) -> Desk {
+    desk.companion(&["setup", "--enable-review-gate"]);
+    desk
+}
+
+/// The decisions of the gate in a session, in order.
+fn decisions(session: &Session) -> Vec<Value> {
+    session.hooks("Stop").into_iter().map(document).collect()
+}
+
+#[track_caller]
+fn blocked<'a>(decision: &'a Value, words: &[&str]) -> &'a str {
+    let text = decision["hookSpecificOutput"]["additionalContext"].as_str().unwrap_or_default();
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in {decision}");
+    }
+    text
+}
+
+#[track_caller]
+fn passed(decision: &Value, words: &[&str]) {
+    assert!(decision["hookSpecificOutput"].is_null(), "{decision}");
+    let text = decision["systemMessage"].as_str().unwrap_or_default();
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in {decision}");
+    }
+}
+
+/// Claude's model changes a file and says that it is done, so many times.
+fn works(desk: &Desk, times: usize) {
+    for time in 1..=times {
+        desk.model.say(Say::bash(&format!("echo {time} >> a.txt"))).say(Say::text(format!("Done {time}.")));
+    }
+}
+
+#[test]
+fn it_is_off_then_allows_and_is_free_when_nothing_changed() {
+    let desk = desk!(Reply::allow("it is fine"));
+    works(&desk, 1);
+    let session = desk.work("work");
+    assert_eq!((session.result(), session.hooks("Stop")), ("Done 1.", vec![""]));
+
+    let desk = on(desk);
+    works(&desk, 1);
+    let session = desk.work("work");
+    assert_eq!(session.result(), "Done 1.");
+    passed(&decisions(&session)[0], &["allowed", "it is fine"]);
+    assert_eq!(desk.prompts().len(), 1);
+    assert!(
+        desk.prompts()[0].contains("Done 1.") && desk.prompts()[0].contains("+1"),
+        "{}",
+        desk.prompts()[0]
+    );
+
+    passed(&decisions(&desk.work("what is it?"))[0], &["skipped"]);
+    assert_eq!(desk.prompts().len(), 1, "nothing changed, and Codex was asked");
+}
+
+#[test]
+fn it_blocks_until_the_work_is_right() {
+    let desk = on(desk!(Scenario::in_turn([Reply::message(BLOCK), Reply::allow("it asserts now")])));
+    works(&desk, 2);
+    let session = desk.work("write a test");
+    assert_eq!(session.result(), "Done 2.");
+    let decisions = decisions(&session);
+    let feedback = blocked(&decisions[0], &["a.txt:2", "asserts nothing", "round 1 of 3"]);
+    passed(&decisions[1], &["allowed", "it asserts now"]);
+    // Claude's model was given all of it.
+    let asked = desk.model.asked();
+    assert!(asked[2].conversation().contains(feedback), "{}", asked[2].conversation());
+    assert_eq!((decisions.len(), desk.prompts().len()), (2, 2));
+}
+
+#[test]
+fn it_is_bounded_when_it_never_allows() {
+    let desk = on(desk!(Reply::message(BLOCK)));
+    works(&desk, 9);
+    let session = desk.work("write a test");
+    let decisions = decisions(&session);
+    for (decision, round) in decisions.iter().zip(["round 1 of 3", "round 2 of 3", "round 3 of 3"]) {
+        blocked(decision, &[round]);
+    }
+    passed(&decisions[3], &["UNRESOLVED", "the test asserts nothing"]);
+    assert_eq!((decisions.len(), session.result(), desk.prompts().len()), (4, "Done 4.", 3));
+}
+
+/// Closed at first, then open and visible: a broken reviewer neither approves nor holds anybody for ever.
+#[test]
+fn it_fails_closed_and_then_visibly() {
+    let desk = on(desk!(Reply::error(400, "the reviewer is on fire")));
+    works(&desk, 1);
+    let decisions = decisions(&desk.work("work"));
+    blocked(&decisions[0], &["It is the gate that failed", "the reviewer is on fire"]);
+    passed(&decisions[1], &["NOT REVIEWED", "the reviewer is on fire"]);
+    assert_eq!(decisions.len(), 2);
+}
+
+/// d35: the gate's own deadline ends before the host's, with a decision.
+#[test]
+fn d35_a_stalled_review_ends_with_a_decision() {
+    let desk = on(desk!(Reply::hang())).env("CODEX_COMPANION_GATE_TIMEOUT_MS", "700");
+    works(&desk, 1);
+    let decisions = decisions(&desk.work("work"));
+    blocked(&decisions[0], &["It is the gate that failed", "time"]);
+    passed(&decisions[1], &["NOT REVIEWED"]);
+}
+
+/// d06: what the host writes may be more than a pipe holds.
+#[test]
+fn d06_a_long_hook_input_is_read_to_its_end() {
+    let desk = on(desk!(Reply::message(BLOCK)));
+    let long = format!("{} and so it ends.", "a word ".repeat(40_000));
+    desk.model.say(Say::bash("echo 1 >> a.txt")).say(Say::text(long));
+    let decisions = decisions(&desk.work("work"));
+    blocked(&decisions[0], &["round 1 of 3"]);
+}
