@@ -53,6 +53,14 @@ impl Screen {
         self
     }
 
+    /// Pastes this text, of any number of lines.
+    pub fn paste(&self, text: &str) -> &Self {
+        self.tmux(&["set-buffer", "--", text]);
+        // Bracketed, when the program asked for it.
+        self.tmux(&["paste-buffer", "-p", "-r"]);
+        self
+    }
+
     /// Presses a key by tmux's name for it: `Enter`, `Escape`, `C-c`.
     pub fn press(&self, key: &str) -> &Self {
         self.tmux(&["send-keys", key]);

@@ -126,3 +126,24 @@ fn d06_a_long_hook_input_is_read_to_its_end() {
     let decisions = decisions(&desk.work("work"));
     blocked(&decisions[0], &["round 1 of 3"]);
 }
+
+/// What `/codex:rescue` changes belongs to the turn that it began, and is reviewed.
+#[test]
+fn what_codex_changed_is_reviewed_as_well() {
+    let desk = desk!(Scenario::answer(|request| {
+        let gate = request.prompt().contains("ALLOW");
+        match (gate, request.tool_output()) {
+            (true, _) => Reply::allow("it may stay"),
+            (false, None) => {
+                Reply::patch("*** Begin Patch\n*** Add File: made.txt\n+by codex\n*** End Patch")
+            }
+            (false, Some(_)) => Reply::message("Made it."),
+        }
+    }));
+    let desk = on(desk);
+    // Only models that Codex knows can patch.
+    let session = desk.ask("/codex:rescue --wait --model gpt-5.5 make a file");
+    assert_eq!(std::fs::read_to_string(desk.repo.path().join("made.txt")).unwrap(), "by codex\n");
+    passed(&decisions(&session)[0], &["allowed", "it may stay"]);
+    assert!(desk.prompts().last().unwrap().contains("by codex"));
+}

@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod gate;
 mod install;
+mod options;
 mod screen;
 mod sessions;
 

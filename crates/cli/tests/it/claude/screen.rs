@@ -2,6 +2,7 @@
 
 use codex_testkit::claude::{Say, Screen};
 use codex_testkit::model::{Reply, Scenario};
+use codex_testkit::{Gate, LIMIT};
 
 use super::{desk, has, plugin};
 
@@ -52,4 +53,37 @@ fn a_block_is_shown_as_feedback() {
     let whole = screen.whole();
     has(&whole, &["Stop hook feedback", "Finished 2."]);
     assert!(!whole.contains("hook error"), "{whole}");
+}
+
+/// Esc ends the review, and with it the turn of Codex's model: nobody works for nobody.
+#[test]
+fn a_gate_that_is_skipped_by_a_key_ends_its_review() {
+    let gate = Gate::new();
+    let desk = desk!(Reply::new().hold(&gate).say("never"));
+    desk.companion(&["setup", "--enable-review-gate"]);
+    desk.model.say(Say::bash("echo 1 >> a.txt")).say(Say::text("Finished."));
+    let plugin = plugin();
+    let words = ["--plugin-dir", plugin.to_str().unwrap(), "--allowedTools", "Bash"];
+    let screen = Screen::start(&desk.claude, &words);
+    screen.type_text("work").wait_for("work");
+    screen.press("Enter").wait_for("Codex review gate");
+    assert!(gate.reached_within(1, LIMIT));
+    screen.press("Escape");
+    assert!(desk.codex.idle_within(LIMIT), "the review goes on");
+    assert_eq!(desk.codex.abandoned(), 1);
+    screen.wait_until("the prompt", |screen| !screen.contains("Codex review gate"));
+}
+
+/// What was typed in several lines, through the screen: a paste.
+#[test]
+fn d16_a_pasted_request_is_passed_byte_for_byte() {
+    let desk = desk!(Reply::message("Understood."));
+    let plugin = plugin();
+    let screen = Screen::start(&desk.claude, &["--plugin-dir", plugin.to_str().unwrap()]);
+    let request =
+        "why \"is\" `it` so?\n```\n$(date) ${CLAUDE_PLUGIN_ROOT}\n```\n!`echo x`\n\\! and EOF\nEOF\nend";
+    screen.type_text("/codex:rescue --wait ").wait_for("--wait");
+    screen.paste(request).wait_for("Pasted text");
+    screen.press("Enter").wait_for("Done.");
+    assert_eq!(desk.prompts(), [request]);
 }
