@@ -88,3 +88,42 @@ fn jobs_end_with_their_session_where_that_is_asked_for() {
     gate.release();
     desk.companion(&["await", &ours]);
 }
+
+/// Two sessions in one workspace at the same time: each has its own words, answers and jobs.
+#[test]
+fn sessions_at_the_same_time_do_not_mix() {
+    let gate = Gate::new();
+    let desk = desk!(Scenario::answer({
+        let gate = gate.clone();
+        move |request| Reply::new().hold(&gate).say(format!("Answer to {}.", request.prompt()))
+    }));
+    let one = desk.start(&[], "/codex:rescue --wait question one");
+    let two = desk.start(&[], "/codex:rescue --wait question two");
+    assert!(gate.reached_within(2, LIMIT), "one waits for the other");
+    gate.release();
+    let (one, two) = (one.session(), two.session());
+    assert_ne!(one.id(), two.id());
+    let asked: Vec<String> = desk.model.asked().iter().map(codex_testkit::claude::Asked::newest).collect();
+    assert_eq!(asked.len(), 2);
+    for question in ["question one", "question two"] {
+        let mine = asked.iter().find(|asked| asked.contains(&format!("--wait {question}<"))).unwrap();
+        has(mine, &[&format!("Answer to {question}.")]);
+    }
+}
+
+/// What a session starts is there as long as it has a purpose, and then it is gone.
+#[test]
+fn no_process_outlives_the_session_and_its_work() {
+    let gate = Gate::new();
+    let desk = desk!(Scenario::in_turn([Reply::new().hold(&gate).say("Late."), Reply::message("Soon.")]));
+    desk.given("/codex:rescue --background take your time");
+    assert!(gate.reached_within(1, LIMIT));
+    desk.given("/codex:rescue --wait be quick");
+    let alive = desk.claude.leaks().alive();
+    for (program, count) in [("job-worker", 1), ("broker serve", 1), ("/claude ", 0)] {
+        let found = alive.iter().filter(|process| process.command.contains(program)).count();
+        assert_eq!(found, count, "{program} in {alive:?}");
+    }
+    gate.release();
+    desk.claude.leaks().assert_none(LIMIT);
+}
