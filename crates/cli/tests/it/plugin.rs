@@ -46,13 +46,13 @@ fn every_command_runs_its_slash_command_and_nothing_else() {
     for path in files("commands") {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let (front, body) = document(&path);
-        let run = format!("!`${{CLAUDE_PLUGIN_ROOT}}/bin/codex-companion slash {name}`\n");
+        let run = format!("!`\"${{CLAUDE_PLUGIN_ROOT}}/bin/codex-companion\" slash {name}`\n");
         assert!(body.starts_with(&run), "{name}: {body}");
         assert_eq!(body.matches("!`").count(), 1, "{name}");
         // The placeholder keeps the host from appending the arguments; no form of them may be in the file.
         assert!(body.contains("$99") && !body.contains("$ARGUMENTS"), "{name}");
         assert_eq!(field(&front, "disable-model-invocation").as_deref(), Some("true"), "{name}");
-        let allowed = "Bash(${CLAUDE_PLUGIN_ROOT}/bin/codex-companion:*)";
+        let allowed = "Bash(\"${CLAUDE_PLUGIN_ROOT}/bin/codex-companion\":*)";
         assert_eq!(field(&front, "allowed-tools").as_deref(), Some(allowed), "{name}");
         assert!(field(&front, "description").is_some_and(|text| text.len() < 100), "{name}");
         names.insert(name);

@@ -79,6 +79,19 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// People keep their checkouts in folders with any name.
+#[test]
+fn it_works_from_a_folder_with_an_odd_name() {
+    let desk = desk!(Reply::message("Hello from Codex."));
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["My Code", "it's (so) & so; 世"] {
+        let plugin = folder.path().join(name).join("codex");
+        copy(&super::plugin(), &plugin);
+        desk.claude.ask(&["--plugin-dir", plugin.to_str().unwrap()], "/codex:rescue --wait say hello");
+        has(&desk.model.asked().last().unwrap().newest(), &["Hello from Codex."]);
+    }
+}
+
 /// What a session costs that never asks for Codex.
 #[test]
 fn it_costs_little_when_it_is_not_used() {
