@@ -51,3 +51,18 @@ fn the_reviewer_returns_failures_as_they_are() {
     desk.change_model(handing_over("codex:codex-reviewer", "codex-companion review --background"));
     has(desk.work("have it reviewed").result(), &["The agent said:", "the model is on fire"]);
 }
+
+/// The skill is Claude's to use; the commands, whose words it could not pass on, are the user's alone.
+#[test]
+fn claude_has_the_skill_and_not_the_commands() {
+    let desk = desk!(Reply::message("unused"));
+    for skill in ["codex:codex", "codex:rescue"] {
+        desk.model.say(Say::tool("Skill", json!({ "skill": skill, "args": "go" })));
+    }
+    desk.work("ask Codex");
+    let asked = desk.model.asked();
+    has(&asked[1].conversation(), &["codex-companion adversarial-review"]);
+    has(&asked[2].tool_results().concat(), &["disable-model-invocation"]);
+    assert!(!asked[0].conversation().contains("codex:rescue"), "{}", asked[0].conversation());
+    assert!(desk.prompts().is_empty());
+}

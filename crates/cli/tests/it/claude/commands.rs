@@ -154,3 +154,22 @@ fn a_long_answer_ends_with_where_the_rest_is() {
     has(&given, &["more characters; to see all of it", "codex-companion result"]);
     has(&desk.told(&format!("/codex:result {}", job(&given))), &["more characters; to see all of it"]);
 }
+
+/// Without the hook nothing guesses at the words: it is said, and what to do.
+#[test]
+fn without_hooks_a_command_does_nothing_and_says_so() {
+    let desk = desk!(Reply::message("unused"));
+    desk.home.settings(&json!({ "disableAllHooks": true }));
+    has(&desk.given("/codex:rescue do it"), &["did not reach codex-companion", "hooks"]);
+    assert!(desk.prompts().is_empty());
+}
+
+/// Outside of a repository tasks run, and reviews say why not.
+#[test]
+fn outside_of_a_repository_the_answer_is_as_clear() {
+    let mut desk = desk!(Reply::message("Hello."));
+    let folder = tempfile::Builder::new().prefix("no repository ").tempdir().unwrap();
+    desk.claude = desk.claude.in_folder(folder.path());
+    has(&desk.given("/codex:review"), &["not in a git repository"]);
+    has(&desk.given("/codex:rescue --wait say hello"), &["Hello."]);
+}

@@ -87,3 +87,20 @@ fn d16_a_pasted_request_is_passed_byte_for_byte() {
     screen.press("Enter").wait_for("Done.");
     assert_eq!(desk.prompts(), [request]);
 }
+
+/// `/clear` begins another session on the same screen: its words reach it all the same.
+#[test]
+fn words_reach_codex_after_the_screen_was_cleared() {
+    let desk = desk!(Reply::message("Understood."));
+    let plugin = plugin();
+    let screen = Screen::start(&desk.claude, &["--plugin-dir", plugin.to_str().unwrap()]);
+    for (count, words) in [(1, "before it"), (2, "after it")] {
+        screen.type_text(&format!("/codex:rescue --wait {words}")).wait_for(words);
+        screen.press("Enter");
+        desk.model.asked_within(count, LIMIT);
+        screen.wait_for("Done.");
+        screen.type_text("/clear").wait_for("/clear");
+        screen.press("Enter").wait_until("a clear screen", |screen| !screen.contains("Done."));
+    }
+    assert_eq!(desk.prompts(), ["before it", "after it"]);
+}

@@ -111,6 +111,20 @@ fn sessions_at_the_same_time_do_not_mix() {
     }
 }
 
+/// A session that is taken up again is the same: its jobs are still its own.
+#[test]
+fn a_resumed_session_knows_its_jobs() {
+    let desk = desk!(Scenario::in_turn([Reply::message("The first."), Reply::message("The second.")]));
+    let session = desk.ask("/codex:rescue --wait one");
+    let resume = ["--resume", session.id()];
+    has(desk.ask_with(&resume, "/codex:result").result(), &["The first."]);
+    desk.ask_with(&resume, "/codex:rescue --wait --resume two");
+    has(&desk.model.asked().last().unwrap().conversation(), &["The first.", "The second."]);
+    let asked = desk.codex.requests();
+    assert_eq!((asked[1].thread(), asked[1].prompt().as_str()), (asked[0].thread(), "two"));
+    assert!(!desk.ask("/codex:result").result().contains("The second."));
+}
+
 /// What a session starts is there as long as it has a purpose, and then it is gone.
 #[test]
 fn no_process_outlives_the_session_and_its_work() {
