@@ -32,6 +32,25 @@ pub fn read_to_end(mut reader: impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
+/// Whether whoever was to read our standard output has closed it. Never where nobody was: a file, or nothing.
+#[cfg(unix)]
+#[must_use]
+pub fn reader_is_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    let mut looked = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut looked, Some(&at_once)).is_ok()
+        && looked[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+/// Whether whoever was to read our standard output has closed it: here it shows only in writing.
+#[cfg(not(unix))]
+#[must_use]
+pub fn reader_is_gone() -> bool {
+    false
+}
+
 /// Why a read was given up.
 #[derive(Debug)]
 pub enum Unread {

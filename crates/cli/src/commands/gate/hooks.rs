@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use codex_gate::host::{BadInput, Lossy, StopEvent, StopInput, claude};
 use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
@@ -16,13 +17,16 @@ use crate::args::HookEvent;
 use crate::commands::jobs::Jobs;
 use crate::commands::jobs::untold::{self, Audience};
 use crate::commands::{Answer, App, block_on, slash, work_tree};
-use crate::engine::{Stop, StopHandle, Watch};
+use crate::engine::{Stop, StopHandle, Stopped, Watch};
 use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::stdio;
 
 /// What stands before prompts that the host wrote itself.
 const NOTIFICATION: &str = "<task-notification>";
+
+/// How often a hook that works looks whether the host is still there.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Answers a hook.
 pub(in crate::commands) fn run(app: &App, event: HookEvent) -> Result<Answer, Failure> {
@@ -132,7 +136,9 @@ fn stop(app: &App, input: &[u8]) -> String {
             (Err(bad), _) => gate.fail(bad.clone().into()),
             (_, Some(failure)) => gate.fail(failure),
             (Ok(_), None) => {
-                let decided = block_on(async |stop, handle| Ok(decide(&mut gate, (stop, &handle)).await));
+                let decided = block_on(async |stop, handle| {
+                    Ok(while_read(&handle, decide(&mut gate, (stop, &handle))).await)
+                });
                 decided.unwrap_or_else(|failure| gate.fail(reviewer::not_reviewed(&failure)))
             }
         };
@@ -142,6 +148,20 @@ fn stop(app: &App, input: &[u8]) -> String {
     told.extend(more);
     told.extend(ended());
     document(event, &decision, &told)
+}
+
+/// Does the work as long as the host waits for it: one that was killed could not say that it no longer does.
+async fn while_read<T>(handle: &StopHandle, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        if stdio::reader_is_gone() {
+            handle.ask(Stopped::Terminate);
+        }
+    }
 }
 
 /// Where there is no state, `setup` cannot have turned the gate on, but settings can.

@@ -2,6 +2,7 @@
 
 use codex_testkit::claude::{Say, Session};
 use codex_testkit::model::{Reply, Scenario};
+use codex_testkit::{Gate, LIMIT};
 use serde_json::Value;
 
 use super::{Desk, desk, document};
@@ -146,4 +147,17 @@ fn what_codex_changed_is_reviewed_as_well() {
     assert_eq!(std::fs::read_to_string(desk.repo.path().join("made.txt")).unwrap(), "by codex\n");
     passed(&decisions(&session)[0], &["allowed", "it may stay"]);
     assert!(desk.prompts().last().unwrap().contains("by codex"));
+}
+
+/// A host that is killed leaves no review behind that nobody waits for.
+#[test]
+fn a_killed_host_takes_its_review_with_it() {
+    let gate = Gate::new();
+    let desk = on(desk!(Reply::new().hold(&gate).say("never")));
+    works(&desk, 1);
+    let running = desk.start(&["--allowedTools", "Bash"], "work");
+    assert!(gate.reached_within(1, LIMIT));
+    running.kill();
+    assert!(desk.codex.idle_within(LIMIT), "{:?}", desk.claude.leaks().alive());
+    desk.claude.leaks().assert_none(LIMIT);
 }
