@@ -54,6 +54,20 @@ fn a_review_is_waited_for_and_shown() {
     desk.companion(&["status", "--wait", "--all"]);
 }
 
+/// A change that takes long is not waited for unless the user says so, and the user reads why.
+#[test]
+fn a_large_review_goes_to_the_background() {
+    let desk = desk!(Reply::review("No bugs.", &[]));
+    for file in 0..40 {
+        desk.repo.write(format!("{file}.txt"), "a line\n".repeat(200));
+    }
+    desk.repo.stage();
+    let given = desk.given("/codex:review");
+    has(&given, &["runs in the background", "files", "--wait"]);
+    has(&desk.given("/codex:review --wait"), &["No bugs."]);
+    desk.companion(&["status", "--wait", "--all"]);
+}
+
 /// d20: the whole work tree is reviewed, wherever in it Claude Code was started.
 #[test]
 fn d20_a_review_from_a_subdirectory_sees_the_whole_tree() {

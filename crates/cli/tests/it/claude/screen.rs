@@ -33,6 +33,12 @@ fn commands_are_offered_and_answered_on_the_screen() {
     screen.press("Enter");
     has(&screen.wait_for("No jobs yet."), &["/codex:status"]);
     assert!(desk.model.asked().is_empty());
+    // What it was is told when Claude is next asked something, and costs no more than that.
+    screen.type_text("hello").wait_for("hello");
+    screen.press("Enter").wait_for("Done.");
+    let asked = desk.model.asked();
+    has(&asked[0].conversation(), &["has run `/codex:status`"]);
+    assert!(!asked[0].conversation().contains("No jobs yet."));
 }
 
 #[test]
