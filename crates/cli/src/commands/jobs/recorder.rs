@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use codex_job_store::{JobUpdate, Lease, LogWriter, NewJob, Outcome, Store};
+use serde_json::json;
 
 use super::super::App;
 use super::super::work::{Checked, Executed, Request, What};
@@ -11,6 +12,7 @@ use super::{Jobs, failure};
 use crate::args::Format;
 use crate::engine::{Progress, StopHandle, Stopped, Watch};
 use crate::exit::{Exit, Failure, Kind};
+use crate::render::ErrorReport;
 use crate::sanitize::one_line;
 
 /// How often a running job is asked whether it has been cancelled.
@@ -183,7 +185,9 @@ fn outcome(executed: &Result<Executed, Failure>) -> Outcome {
                 _ => Outcome::failed(words(failure)),
             };
             outcome.exit_code = Some(failure.exit().code().into());
-            outcome
+            // What `--json` would have said.
+            let fallback = outcome.clone();
+            outcome.with_result(&json!({ "error": ErrorReport::from(failure) })).unwrap_or(fallback)
         }
     }
 }
