@@ -51,6 +51,19 @@ pub fn reader_is_gone() -> bool {
     false
 }
 
+/// Reads what there is, waiting for it however the descriptor is set; nothing at the end.
+///
+/// # Errors
+/// What the reader says, other than "would block" and "interrupted".
+pub fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) => wait(error)?,
+            read => return read,
+        }
+    }
+}
+
 /// Why a read was given up.
 #[derive(Debug)]
 pub enum Unread {
@@ -79,14 +92,7 @@ pub fn read_within(
     thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let read = match reader.read(&mut buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    thread::sleep(RETRY);
-                    continue;
-                }
-                read => read.map(|count| buffer[..count].to_vec()),
-            };
+            let read = read_some(&mut reader, &mut buffer).map(|count| buffer[..count].to_vec());
             let last = read.as_ref().map_or(true, Vec::is_empty);
             if send.send(read).is_err() || last {
                 return;

@@ -114,6 +114,8 @@ pub enum Command {
     /// Serve, inspect or stop the app-server that this workspace shares
     Broker(BrokerArgs),
     /// Serve the Model Context Protocol on stdio
+    #[command(after_help = "Examples:\n  codex-companion mcp\n  codex-companion mcp -C ~/projects\n\n\
+        For the settings of MCP clients; docs/mcp.md shows them.")]
     Mcp,
     /// Show the whole flow on a throw-away repository with a scripted model
     Demo(DemoArgs),

@@ -20,7 +20,7 @@ use crate::exit::{Failure, Kind};
 use crate::sanitize::one_line;
 
 /// Commands of the documented command line that this version does not have.
-pub const LATER_COMMANDS: &[&str] = &["mcp"];
+pub const LATER_COMMANDS: &[&str] = &[];
 
 /// Flags, by command and name, that this version does not have.
 pub const LATER_FLAGS: &[(&str, &str)] = &[];

@@ -56,7 +56,7 @@ pub(super) fn task_request(app: &App, flags: &TaskArgs) -> Result<Request, Failu
 }
 
 /// The thread of the last task: this session's, or without a session the workspace's.
-fn last_task(app: &App) -> Result<ThreadChoice, Failure> {
+pub(super) fn last_task(app: &App) -> Result<ThreadChoice, Failure> {
     let session = app.environment.session_id.is_some();
     let candidate = Jobs::open(app).and_then(|jobs| jobs.resume_candidate());
     match candidate {

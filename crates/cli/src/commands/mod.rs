@@ -5,6 +5,7 @@ mod broker;
 mod demo;
 mod gate;
 mod jobs;
+mod mcp;
 mod reviewing;
 mod setup;
 mod slash;
@@ -89,6 +90,7 @@ fn dispatch(app: &App, command: Command) -> Result<Answer, Failure> {
         Command::Gate(flags) => gate::run(app, &flags),
         Command::Hook(flags) => gate::hook(app, flags.event),
         Command::Slash(flags) => Ok(slash::run(app, &flags.command)),
+        Command::Mcp => mcp::run(app),
         Command::Demo(_) => demo::run(app),
         Command::Completions(flags) => {
             let script = args::completions(flags.shell);
@@ -98,7 +100,6 @@ fn dispatch(app: &App, command: Command) -> Result<Answer, Failure> {
             let page = args::man_page(flags.command.as_deref())?;
             Ok(Answer::done(String::from_utf8_lossy(&page).into_owned()))
         }
-        other => Err(Failure::new(Kind::NotInThisVersion, format!("{other:?} is not in this version yet"))),
     }
 }
 
@@ -111,6 +112,17 @@ impl App {
         }
         let quiet = self.global.quiet || global.quiet;
         Ok(Self { cwd, global: GlobalArgs { quiet, ..global }, ..self.clone() })
+    }
+
+    /// The same from wherever it is used: the codex program is named from where the user stands.
+    fn anchored(&self) -> Self {
+        let mut app = self.clone();
+        for codex in [&mut app.global.codex, &mut app.environment.codex].into_iter().flatten() {
+            if codex.components().count() > 1 {
+                *codex = self.cwd.join(&*codex);
+            }
+        }
+        app
     }
 
     /// The settings that hold in a work tree.

@@ -13,6 +13,8 @@ mod gate;
 #[cfg(unix)]
 mod jobs;
 #[cfg(unix)]
+mod mcp;
+#[cfg(unix)]
 mod plugin;
 mod process;
 mod prompts;

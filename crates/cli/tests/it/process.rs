@@ -51,13 +51,6 @@ fn errors_are_one_json_document_when_json_was_asked_for() {
 }
 
 #[test]
-fn what_comes_later_says_so() {
-    let output = run(&["mcp"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).starts_with("error: `mcp` is not in this version yet\n"));
-}
-
-#[test]
 fn completions_and_manual_pages_are_written() {
     for words in [&["completions", "bash"][..], &["completions", "fish"], &["man"], &["man", "task"]] {
         let output = run(words);

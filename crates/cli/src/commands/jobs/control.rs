@@ -66,6 +66,12 @@ fn ask(jobs: &Jobs, job: &Job) -> Result<Cancel, Failure> {
     Ok(asked)
 }
 
+/// Ends a job and sees it out; says how it went, as `cancel --json` does.
+pub(in crate::commands) fn end(jobs: &Jobs, job: &Job) -> Result<Value, Failure> {
+    let asked = ask(jobs, job)?;
+    see_out(jobs, job, asked)
+}
+
 /// Asks for the end of all that a session still runs, and waits for none of it.
 pub(in crate::commands) fn cancel_session(jobs: &Jobs, session: &str) {
     let Ok(active) = jobs.store.list(&Filter::all().session(session).active(true)) else { return };

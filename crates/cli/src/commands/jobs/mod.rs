@@ -16,18 +16,19 @@ use std::path::{Path, PathBuf};
 
 use codex_job_store::{Error, ErrorKind, Filter, Job, Status, Store, StoreOptions};
 
-pub(super) use control::{cancel, cancel_session, resume, resume_candidate};
+pub(super) use control::{cancel, cancel_session, end, resume, resume_candidate};
 pub(super) use follow::{attach, attach_to, await_};
 pub(super) use recorder::Recorder;
-pub(super) use show::{result, status};
+pub(super) use show::{Overview, job_document, job_text, result, result_document, result_text, status};
 pub(super) use transfer::transfer;
-pub(super) use worker::{background, start};
+pub(super) use view::started;
+pub(super) use worker::{background, launch, start};
 
 use super::App;
 use crate::exit::{Exit, Failure, Kind};
 
 /// The jobs of the workspace that a command works in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Jobs {
     pub(super) store: Store,
     pub(super) root: PathBuf,
@@ -52,7 +53,7 @@ impl Jobs {
     }
 
     /// The jobs in view: this session's when one is known and not `all` are asked for.
-    fn filter(&self, all: bool) -> Filter {
+    pub(super) fn filter(&self, all: bool) -> Filter {
         match &self.session {
             Some(session) if !all => Filter::all().session(session),
             _ => Filter::all(),
@@ -60,7 +61,12 @@ impl Jobs {
     }
 
     /// The job that was named, or the newest in view that fits.
-    fn choose(&self, named: Option<&str>, what: &str, fits: impl Fn(&Job) -> bool) -> Result<Job, Failure> {
+    pub(super) fn choose(
+        &self,
+        named: Option<&str>,
+        what: &str,
+        fits: impl Fn(&Job) -> bool,
+    ) -> Result<Job, Failure> {
         if let Some(named) = named {
             let job = self.store.find(named).map_err(|error| failure(&error))?;
             return self.store.look_at(&job.id).map_err(|error| failure(&error));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
-use codex_job_store::{Job, JobId, Status};
+use codex_job_store::{Job, JobId, Record, Status};
 use serde_json::{Value, json};
 
 use super::view::{self, document, preview, table};
@@ -72,14 +72,24 @@ fn one(
         untold::seen(jobs, id);
     }
     if flags.out.json {
-        let mut value = json!({"workspaceRoot": jobs.root, "job": document(&jobs.store, &job)});
+        let mut value = job_document(jobs, &job);
         if flags.wait {
             waited(&mut value, timed_out, timeout);
         }
         return Ok(Answer::done(format!("{value:#}\n")));
     }
+    Ok(Answer::done(job_text(app, jobs, &job)))
+}
+
+/// One job, as `status JOB --json` tells it.
+pub(in crate::commands) fn job_document(jobs: &Jobs, job: &Job) -> Value {
+    json!({"workspaceRoot": jobs.root, "job": document(&jobs.store, job)})
+}
+
+/// One job, for people.
+pub(in crate::commands) fn job_text(app: &App, jobs: &Jobs, job: &Job) -> String {
     let held = broker::listening(app, &jobs.root).is_some();
-    let mut text = table(std::slice::from_ref(&job));
+    let mut text = table(std::slice::from_ref(job));
     let mut field = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
             let _ = writeln!(text, "  {name:9} {}", sanitize(value));
@@ -90,11 +100,11 @@ fn one(
     field("turn", job.turn_id.as_deref());
     field("error", job.error_message.as_deref());
     field("log", job.log_file.as_deref());
-    field("resume", view::resume_command(&job, held).as_deref());
-    for line in preview(&jobs.store, &job) {
+    field("resume", view::resume_command(job, held).as_deref());
+    for line in preview(&jobs.store, job) {
         let _ = writeln!(text, "  | {line}");
     }
-    Ok(Answer::done(text))
+    text
 }
 
 fn waited(value: &mut Value, timed_out: bool, timeout: Duration) {
@@ -109,44 +119,73 @@ fn all(
     timed_out: bool,
     timeout: Duration,
 ) -> Result<Answer, Failure> {
-    let look = jobs.store.look(&jobs.filter(flags.all)).map_err(|error| failure(&error))?;
-    let gate = gate::is_on(app, jobs)?;
-    let (running, finished): (Vec<Job>, Vec<Job>) = look.jobs.into_iter().partition(Job::is_active);
-    let limit = if flags.all { usize::MAX } else { RECENT };
-    let recent = &finished[..finished.len().min(limit)];
+    let overview = Overview::new(app, jobs, flags.all)?;
     if flags.out.json {
-        let documents =
-            |jobs_of: &[Job]| jobs_of.iter().map(|job| document(&jobs.store, job)).collect::<Vec<_>>();
-        let mut value = json!({
-            "workspaceRoot": jobs.root,
-            "config": {"stopReviewGate": gate},
-            "sessionRuntime": broker::runtime(broker::listening(app, &jobs.root).as_ref()),
-            "running": documents(&running),
-            "latestFinished": finished.first().map(|job| document(&jobs.store, job)),
-            "recent": documents(recent),
-            "needsReview": gate,
-        });
+        let mut value = overview.document(app, jobs);
         if flags.wait {
             waited(&mut value, timed_out, timeout);
         }
         return Ok(Answer::done(format!("{value:#}\n")));
     }
-    let mut text = String::new();
-    if running.is_empty() && recent.is_empty() {
-        text.push_str("No jobs yet.\n");
-        if !flags.all && jobs.session.is_some() {
-            text.push_str("`codex-companion status --all` shows those of every session.\n");
+    Ok(Answer::done(overview.text(jobs)))
+}
+
+/// The jobs in view at one moment.
+#[derive(Debug)]
+pub(in crate::commands) struct Overview {
+    running: Vec<Job>,
+    finished: Vec<Job>,
+    gate: bool,
+    all: bool,
+}
+
+impl Overview {
+    /// Looks at this session's jobs, or at all.
+    pub(in crate::commands) fn new(app: &App, jobs: &Jobs, all: bool) -> Result<Self, Failure> {
+        let look = jobs.store.look(&jobs.filter(all)).map_err(|error| failure(&error))?;
+        let (running, finished) = look.jobs.into_iter().partition(Job::is_active);
+        Ok(Self { running, finished, gate: gate::is_on(app, jobs)?, all })
+    }
+
+    fn recent(&self) -> &[Job] {
+        let limit = if self.all { usize::MAX } else { RECENT };
+        &self.finished[..self.finished.len().min(limit)]
+    }
+
+    /// As `status --json` tells it.
+    pub(in crate::commands) fn document(&self, app: &App, jobs: &Jobs) -> Value {
+        let documents =
+            |jobs_of: &[Job]| jobs_of.iter().map(|job| document(&jobs.store, job)).collect::<Vec<_>>();
+        json!({
+            "workspaceRoot": jobs.root,
+            "config": {"stopReviewGate": self.gate},
+            "sessionRuntime": broker::runtime(broker::listening(app, &jobs.root).as_ref()),
+            "running": documents(&self.running),
+            "latestFinished": self.finished.first().map(|job| document(&jobs.store, job)),
+            "recent": documents(self.recent()),
+            "needsReview": self.gate,
+        })
+    }
+
+    /// For people.
+    pub(in crate::commands) fn text(&self, jobs: &Jobs) -> String {
+        let mut text = String::new();
+        if self.running.is_empty() && self.finished.is_empty() {
+            text.push_str("No jobs yet.\n");
+            if !self.all && jobs.session.is_some() {
+                text.push_str("`codex-companion status --all` shows those of every session.\n");
+            }
         }
-    }
-    for (title, jobs) in [("Running", &running[..]), ("Recent", recent)] {
-        if !jobs.is_empty() {
-            let _ = write!(text, "{}{title}\n{}", if text.is_empty() { "" } else { "\n" }, table(jobs));
+        for (title, jobs) in [("Running", &self.running[..]), ("Recent", self.recent())] {
+            if !jobs.is_empty() {
+                let _ = write!(text, "{}{title}\n{}", if text.is_empty() { "" } else { "\n" }, table(jobs));
+            }
         }
+        if self.gate {
+            text.push_str("\nThe review gate is on: turns are reviewed before they end.\n");
+        }
+        text
     }
-    if gate {
-        text.push_str("\nThe review gate is on: turns are reviewed before they end.\n");
-    }
-    Ok(Answer::done(text))
 }
 
 /// The job that the command line names, if it names one.
@@ -217,12 +256,7 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
     let record = jobs.store.record(&job.id).map_err(|error| failure(&error))?;
     let exit = exit_of(&job);
     if flags.out.json {
-        let mut stored = serde_json::to_value(&record).unwrap_or_default();
-        // What it was asked is not what came out, and may hold the whole prompt.
-        if let Some(stored) = stored.as_object_mut() {
-            stored.remove("request");
-        }
-        let value = json!({"job": document(&jobs.store, &job), "storedJob": stored});
+        let value = result_document(&jobs, &job, &record);
         return Ok(Answer { stdout: format!("{value:#}\n"), exit, failure: None });
     }
     if flags.raw {
@@ -231,13 +265,33 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
         let stdout = result["rawOutput"].as_str().unwrap_or_default().to_owned();
         return Ok(Answer { stdout, exit, failure: None });
     }
+    let stdout = result_text(app, &jobs, &job, &record);
+    let failure = (job.status != Status::Completed).then(|| {
+        let why = job.error_message.clone().unwrap_or_else(|| format!("the job was {}", job.status.as_str()));
+        Failure::new(if job.status == Status::Cancelled { Kind::Interrupted } else { Kind::TurnFailed }, why)
+    });
+    Ok(Answer { stdout, exit, failure })
+}
+
+/// What a finished job left, as `result --json` tells it.
+pub(in crate::commands) fn result_document(jobs: &Jobs, job: &Job, record: &Record) -> Value {
+    let mut stored = serde_json::to_value(record).unwrap_or_default();
+    // What it was asked is not what came out, and may hold the whole prompt.
+    if let Some(stored) = stored.as_object_mut() {
+        stored.remove("request");
+    }
+    json!({"job": document(&jobs.store, job), "storedJob": stored})
+}
+
+/// What a finished job left, for people.
+pub(in crate::commands) fn result_text(app: &App, jobs: &Jobs, job: &Job, record: &Record) -> String {
     let mut stdout = record.rendered.as_deref().map(|text| sanitize(text).into_owned()).unwrap_or_default();
     if !stdout.is_empty() && !stdout.ends_with('\n') {
         stdout.push('\n');
     }
     // What was rendered told how to resume it then; what holds now is said here.
     let held = broker::listening(app, &jobs.root).is_some();
-    if let Some(command) = view::resume_command(&job, held) {
+    if let Some(command) = view::resume_command(job, held) {
         // Only the line that we ended it with ourselves.
         let ours = |rest: &str| {
             ["codex resume ", "codex-companion resume "].iter().any(|words| rest.starts_with(words))
@@ -248,9 +302,5 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
         }
         let _ = writeln!(stdout, "{RESUME}{command}");
     }
-    let failure = (job.status != Status::Completed).then(|| {
-        let why = job.error_message.clone().unwrap_or_else(|| format!("the job was {}", job.status.as_str()));
-        Failure::new(if job.status == Status::Cancelled { Kind::Interrupted } else { Kind::TurnFailed }, why)
-    });
-    Ok(Answer { stdout, exit, failure })
+    stdout
 }

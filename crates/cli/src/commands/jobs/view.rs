@@ -43,6 +43,13 @@ pub(super) fn document(store: &Store, job: &Job) -> Value {
     })
 }
 
+/// The document of a job that has just been started, or still runs.
+pub(in crate::commands) fn started(job: &Job) -> Value {
+    json!({
+        "jobId": job.id, "status": job.status, "title": job.title, "summary": job.summary, "logFile": job.log_file,
+    })
+}
+
 /// The last lines of a job's log.
 pub(super) fn preview(store: &Store, job: &Job) -> Vec<String> {
     let lines = store.progress(&job.id, PREVIEW).unwrap_or_default();

@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use codex_job_store::{Job, Store, StoreOptions};
-use serde_json::json;
 
 use super::super::work::{self, Checked, Request};
 use super::super::{Answer, App};
-use super::{Jobs, Recorder, failure, recorder, untold};
+use super::{Jobs, Recorder, failure, recorder, untold, view};
 use crate::args::GlobalArgs;
 use crate::environment::{self, Environment};
 use crate::exit::{Exit, Failure, Kind};
 
 /// The hidden command that a worker is: `codex-companion job-worker STATE_ROOT WORKSPACE JOB`.
 pub const COMMAND: &str = "job-worker";
+
+/// The process of a worker, for whoever lives long enough to reap it.
+pub(in crate::commands) type Worker = Box<dyn process_wrap::std::ChildWrapper>;
 
 /// Starts a job in the background, and says how it is called.
 pub(in crate::commands) fn background(
@@ -28,10 +30,7 @@ pub(in crate::commands) fn background(
     let job = start(&jobs, request, checked)?;
     jobs.tell_notices(app);
     let stdout = if as_json {
-        let document = json!({
-            "jobId": job.id, "status": "queued", "title": job.title, "summary": job.summary, "logFile": job.log_file,
-        });
-        format!("{document:#}\n")
+        format!("{:#}\n", view::started(&job))
     } else {
         format!(
             "{} started in the background: {id}\n\n  codex-companion status {id}\n  codex-companion result {id}\n  \
@@ -43,8 +42,17 @@ pub(in crate::commands) fn background(
     Ok(Answer { stdout, exit: Exit::Done, failure: None })
 }
 
-/// Records a job and starts its worker.
+/// Records a job and starts its worker, which is to outlive us: whoever adopts it reaps it.
 pub(in crate::commands) fn start(jobs: &Jobs, request: &Request, checked: &Checked) -> Result<Job, Failure> {
+    launch(jobs, request, checked).map(|(job, _)| job)
+}
+
+/// Records a job and starts its worker.
+pub(in crate::commands) fn launch(
+    jobs: &Jobs,
+    request: &Request,
+    checked: &Checked,
+) -> Result<(Job, Worker), Failure> {
     let new = recorder::new_job(request, checked, jobs.session.clone())?;
     // The record first, durably; then the worker.
     let job = jobs.store.create(new).map_err(|error| failure(&error))?;
@@ -52,17 +60,19 @@ pub(in crate::commands) fn start(jobs: &Jobs, request: &Request, checked: &Check
         untold::note(jobs, &job.id);
     }
     match spawn(jobs, job.id.as_str()) {
-        // A worker that has taken the job already, or ended it, needs no handing over.
-        Ok(worker) => drop(jobs.store.hand_over(&job.id, worker)),
+        Ok(worker) => {
+            // A worker that has taken the job already, or ended it, needs no handing over.
+            drop(jobs.store.hand_over(&job.id, worker.id()));
+            Ok((job, worker))
+        }
         Err(error) => {
             let _ = jobs.store.abandon(&job.id, &format!("the worker could not be started: {error}"));
-            return Err(Failure::new(Kind::Internal, "the worker could not be started").caused_by(error));
+            Err(Failure::new(Kind::Internal, "the worker could not be started").caused_by(error))
         }
     }
-    Ok(job)
 }
 
-fn spawn(jobs: &Jobs, job: &str) -> std::io::Result<u32> {
+fn spawn(jobs: &Jobs, job: &str) -> std::io::Result<Worker> {
     use process_wrap::std::CommandWrap;
     let mut command = std::process::Command::new(environment::this_program()?);
     command.arg(COMMAND).arg(&jobs.state_root).arg(&jobs.root).arg(job).current_dir(&jobs.root);
@@ -70,9 +80,7 @@ fn spawn(jobs: &Jobs, job: &str) -> std::io::Result<u32> {
     let mut wrap = CommandWrap::from(command);
     #[cfg(unix)]
     wrap.wrap(process_wrap::std::ProcessSession);
-    let child = wrap.spawn()?;
-    // Not waited for: it is to outlive us, and whoever adopts it reaps it.
-    Ok(child.id())
+    wrap.spawn()
 }
 
 /// The worker's whole life.
