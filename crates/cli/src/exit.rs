@@ -51,8 +51,6 @@ impl From<Exit> for ExitCode {
 pub enum Kind {
     /// A flag, value or combination of them that the command line does not have.
     Usage,
-    /// A command or flag that a later version will have.
-    NotInThisVersion,
     /// A settings file or an environment variable that cannot be read as it stands.
     Settings,
     /// No prompt, or one that is not UTF-8.
@@ -113,7 +111,6 @@ impl Kind {
     const fn row(self) -> (&'static str, Exit) {
         match self {
             Self::Usage => ("usage", Exit::Usage),
-            Self::NotInThisVersion => ("not-in-this-version", Exit::Usage),
             Self::Settings => ("settings", Exit::Usage),
             Self::Prompt => ("prompt", Exit::Usage),
             Self::PromptTooLong => ("prompt-too-long", Exit::Usage),
@@ -250,7 +247,6 @@ mod tests {
             (Kind::UnknownRevision, 2),
             (Kind::NoMergeBase, 2),
             (Kind::NothingToReview, 2),
-            (Kind::NotInThisVersion, 2),
             (Kind::TimedOut, 3),
             (Kind::CodexMissing, 5),
             (Kind::CodexTooOld, 5),

@@ -1,8 +1,6 @@
 //! The command line: what was asked, as plain values.
 //!
-//! [`parse`] turns the words of the command line into [`Parsed`]. The definitions are in this module's types; what is
-//! not in this version yet is listed in [`LATER_COMMANDS`] and [`LATER_FLAGS`]: it parses, does not show in help, and is
-//! refused in plain words. Taking a line out of a list is all that enabling takes.
+//! [`parse`] turns the words of the command line into [`Parsed`]. The definitions are in this module's types.
 
 mod commands;
 mod raw;
@@ -11,19 +9,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, ValueEnum as _};
+use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 
 pub use commands::*;
 
 use crate::exit::{Failure, Kind};
 use crate::sanitize::one_line;
-
-/// Commands of the documented command line that this version does not have.
-pub const LATER_COMMANDS: &[&str] = &[];
-
-/// Flags, by command and name, that this version does not have.
-pub const LATER_FLAGS: &[(&str, &str)] = &[];
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -42,9 +33,34 @@ pub enum Parsed {
 /// `colour` is for help.
 ///
 /// # Errors
-/// Wrong usage, with the nearest flag, value or command named; commands and flags of later versions.
+/// Wrong usage, with the nearest flag, value or command named.
 pub fn parse(argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parsed, Failure> {
-    parse_with(&Later { commands: LATER_COMMANDS, flags: LATER_FLAGS }, argv, raw, colour)
+    let mut definition = definition();
+    let mut argv = argv.to_vec();
+    if let Some(raw) = raw {
+        // What stands before the raw string says which command's flags it begins with.
+        let matches = match definition.clone().try_get_matches_from(&argv) {
+            Ok(matches) => matches,
+            Err(error) => return usage(&error, colour),
+        };
+        // Gives every command the flags that hold everywhere.
+        definition.build();
+        let command = matches.subcommand_name().and_then(|name| definition.find_subcommand(name));
+        append(command.expect("a command is required"), &mut argv, raw)?;
+    }
+    let mut matches = match definition.try_get_matches_from(&argv) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error, colour),
+    };
+    let cli = match Cli::from_arg_matches_mut(&mut matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, colour),
+    };
+    check(&cli)?;
+    if cli.global.arguments_stdin && raw.is_none() {
+        return Ok(Parsed::ReadArguments);
+    }
+    Ok(Parsed::Run(Box::new(cli)))
 }
 
 /// The command line `codex-companion hook EVENT` and no other, as [`parse`] would have it.
@@ -88,98 +104,10 @@ fn takes_next(flag: &clap::Arg, word: &str) -> bool {
     named && flag.get_action().takes_values()
 }
 
-/// The command line's definition as this version has it, for help, completions and manual pages.
+/// The command line's definition, for help, completions and manual pages.
 #[must_use]
 pub fn definition() -> clap::Command {
-    Later { commands: LATER_COMMANDS, flags: LATER_FLAGS }.definition()
-}
-
-/// What is not there yet.
-struct Later {
-    commands: &'static [&'static str],
-    flags: &'static [(&'static str, &'static str)],
-}
-
-impl Later {
-    fn definition(&self) -> clap::Command {
-        let whole = Cli::command();
-        let mut root = GlobalArgs::augment_args(clap::Command::new("codex-companion"))
-            .version(crate::VERSION)
-            .disable_help_subcommand(true)
-            .subcommand_required(true)
-            .arg_required_else_help(true);
-        if let (Some(about), Some(after)) = (whole.get_about(), whole.get_after_help()) {
-            root = root.about(about.clone()).after_help(after.clone());
-        }
-        for command in whole.get_subcommands().filter(|command| !self.commands.contains(&command.get_name()))
-        {
-            let name = command.get_name();
-            let flags = self.flags.iter().filter(|(command, _)| *command == name);
-            root = root.subcommand(
-                flags.fold(command.clone(), |command, (_, flag)| command.mut_arg(flag, |arg| arg.hide(true))),
-            );
-        }
-        root
-    }
-
-    /// A stand-in for a command that is not there yet, which takes any words.
-    fn stand_in(name: &'static str) -> clap::Command {
-        let words = clap::Arg::new("words").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true);
-        clap::Command::new(name).hide(true).disable_help_flag(true).arg(words)
-    }
-
-    fn refuse(&self, command: &str, matches: &ArgMatches) -> Result<(), Failure> {
-        let refusal = |what: String| {
-            let hint = format!(
-                "this is codex-companion {}; `codex-companion --help` lists what it has",
-                crate::VERSION
-            );
-            Failure::new(Kind::NotInThisVersion, format!("{what} is not in this version yet")).with_hint(hint)
-        };
-        if self.commands.contains(&command) {
-            return Err(refusal(format!("`{command}`")));
-        }
-        for (_, flag) in self.flags.iter().filter(|(of, _)| *of == command) {
-            if matches.value_source(flag) == Some(ValueSource::CommandLine) {
-                return Err(refusal(format!("`{command} --{}`", flag.replace('_', "-"))));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn parse_with(later: &Later, argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parsed, Failure> {
-    // Stand-ins are there only when they were named, so that no suggestion leads to them.
-    let named = later.commands.iter().filter(|name| argv.iter().any(|word| word == *name));
-    let mut definition = later.definition().subcommands(named.map(|name| Later::stand_in(name)));
-    let mut argv = argv.to_vec();
-    if let Some(raw) = raw {
-        // What stands before the raw string says which command's flags it begins with.
-        let matches = match definition.clone().try_get_matches_from(&argv) {
-            Ok(matches) => matches,
-            Err(error) => return usage(&error, colour),
-        };
-        // Gives every command the flags that hold everywhere.
-        definition.build();
-        let command = matches.subcommand_name().and_then(|name| definition.find_subcommand(name));
-        append(command.expect("a command is required"), &mut argv, raw)?;
-    }
-    let mut matches = match definition.try_get_matches_from(&argv) {
-        Ok(matches) => matches,
-        Err(error) => return usage(&error, colour),
-    };
-    let (command, of_command) = matches.subcommand().expect("a command is required");
-    let command = command.to_owned();
-    later.refuse(&command, of_command)?;
-    let cli = match Cli::from_arg_matches_mut(&mut matches) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error, colour),
-    };
-    check(&cli)?;
-    if cli.global.arguments_stdin && raw.is_none() {
-        return Ok(Parsed::ReadArguments);
-    }
-    Ok(Parsed::Run(Box::new(cli)))
+    Cli::command().subcommand_required(true).arg_required_else_help(true)
 }
 
 /// Puts a raw argument string behind the words of the command line: flags as flags; the rest as one word to a command

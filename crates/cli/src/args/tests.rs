@@ -1,15 +1,13 @@
 use super::*;
 use crate::prompt::Source;
 
-const NOTHING_LATER: Later = Later { commands: &[], flags: &[] };
-
 fn argv(words: &[&str]) -> Vec<OsString> {
     ["codex-companion"].iter().chain(words).map(OsString::from).collect()
 }
 
 #[track_caller]
 fn run(words: &[&str]) -> Cli {
-    match parse_with(&NOTHING_LATER, &argv(words), None, false) {
+    match parse(&argv(words), None, false) {
         Ok(Parsed::Run(cli)) => *cli,
         other => panic!("{words:?} gave {other:?}"),
     }
@@ -40,16 +38,6 @@ fn refused(words: &[&str]) -> Failure {
 fn the_definition_is_sound() {
     Cli::command().debug_assert();
     definition().debug_assert();
-    NOTHING_LATER.definition().debug_assert();
-    // Every name in the lists is one that exists.
-    let whole = Cli::command();
-    for name in LATER_COMMANDS {
-        assert!(whole.find_subcommand(name).is_some(), "{name}");
-    }
-    for (command, flag) in LATER_FLAGS {
-        let command = whole.find_subcommand(command).unwrap();
-        assert!(command.get_arguments().any(|arg| arg.get_id() == flag), "{flag}");
-    }
 }
 
 #[test]
@@ -183,7 +171,7 @@ fn d16_a_raw_argument_string_is_flags_then_prose() {
 
 #[test]
 fn a_raw_argument_string_goes_to_any_command() {
-    let parse = |words: &[&str], raw| match parse_with(&NOTHING_LATER, &argv(words), Some(raw), false) {
+    let parse = |words: &[&str], raw| match super::parse(&argv(words), Some(raw), false) {
         Ok(Parsed::Run(cli)) => cli.command,
         other => panic!("{other:?}"),
     };
@@ -256,7 +244,7 @@ fn conflicts_are_errors() {
     ];
     for line in lines {
         let words = argv(&line.split(' ').collect::<Vec<_>>());
-        let failure = parse_with(&NOTHING_LATER, &words, None, false).expect_err(line);
+        let failure = parse(&words, None, false).expect_err(line);
         assert_eq!(failure.exit().code(), 2, "{line}");
     }
 }
@@ -294,25 +282,6 @@ fn wrong_usage_names_the_nearest() {
         assert_eq!(failure.hint(), Some(hint), "{line}");
         assert_eq!((failure.kind(), failure.exit().code()), (Kind::Usage, 2), "{line}");
     }
-}
-
-#[test]
-fn what_comes_later_is_refused_in_plain_words() {
-    let later = Later { commands: &["mcp"], flags: &[] };
-    let refused = |words: &[&str]| parse_with(&later, &argv(words), None, false).unwrap_err();
-    for words in [&["mcp"][..], &["-C", "/x", "mcp", "--bogus", "x"], &["mcp", "--help"]] {
-        let failure = refused(words);
-        assert_eq!(failure.to_string(), "`mcp` is not in this version yet");
-        assert_eq!((failure.kind(), failure.exit().code()), (Kind::NotInThisVersion, 2));
-    }
-    // A prompt may speak of it.
-    assert!(parse_with(&later, &argv(&["task", "what", "does", "mcp", "do?"]), None, false).is_ok());
-    // And a suggestion never leads to it.
-    assert!(!refused(&["mcpp"]).hint().unwrap().contains("`mcp`"));
-    // A flag that comes later.
-    let later = Later { commands: &[], flags: &[("setup", "install")] };
-    let refused = parse_with(&later, &argv(&["setup", "--install"]), None, false).unwrap_err();
-    assert_eq!(refused.to_string(), "`setup --install` is not in this version yet");
 }
 
 fn help(words: &[&str], colour: bool) -> String {
