@@ -14,9 +14,15 @@ const PLACEHOLDERS: &[(&str, &str)] =
     &[("COMMAND", "review"), ("EVENT", "stop"), ("SHELL", "bash"), ("JOB…", "job-1"), ("…", "")];
 /// Flags of other programs, which documents may name by themselves.
 const FOREIGN_FLAGS: &[&str] = &["--auto", "--check", "--strict", "--version", "--help"];
-/// Variables of the reference, which the migration page names.
-const FOREIGN_VARIABLES: &[&str] =
-    &["CODEX_COMPANION_APP_SERVER_PID_FILE", "CODEX_COMPANION_APP_SERVER_LOG_FILE"];
+/// Variables of the reference, which the migration page names, and of the plugin's launcher.
+const FOREIGN_VARIABLES: &[&str] = &[
+    "CODEX_COMPANION_APP_SERVER_PID_FILE",
+    "CODEX_COMPANION_APP_SERVER_LOG_FILE",
+    "CODEX_COMPANION_BIN",
+    "CODEX_COMPANION_LAUNCHERS",
+];
+/// Where the launcher of the plugin is.
+const LAUNCHER: &str = "plugins/codex/bin/codex-companion";
 /// Variables of other systems than this one.
 const ELSEWHERE: &[&str] =
     &["USERPROFILE", "LOCALAPPDATA", "APPDATA", "HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"];
@@ -29,10 +35,11 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The documents: the README, the book, and what stands beside the crates.
+/// The documents: the README, the book, what stands beside the crates, and what the plugin tells its host.
 fn documents() -> Vec<(String, String)> {
     let mut paths = vec![PathBuf::from("README.md")];
-    for folder in ["docs", "docs/embedding"] {
+    let plugin = ["agents", "commands", "skills/codex"].map(|folder| format!("plugins/codex/{folder}"));
+    for folder in ["docs", "docs/embedding"].into_iter().chain(plugin.iter().map(String::as_str)) {
         paths
             .extend(in_folder(folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "md")));
     }
@@ -275,6 +282,7 @@ fn the_settings_page_has_every_key_as_it_is() {
                 ("broker_idle_ms", default.broker_idle),
                 ("child_idle_ms", default.child_idle),
                 ("gate_timeout_ms", default.gate),
+                ("slash_wait_ms", default.slash_wait),
             ]
             .into_iter()
             .find(|(key, _)| key == name);
@@ -336,6 +344,17 @@ fn every_variable_is_documented_and_every_documented_one_is_read() {
             let fits = end == 0 || asked.contains(&name) || FOREIGN_VARIABLES.contains(&name.as_str());
             assert!(fits || name.starts_with("CODEX_COMPANION_TEST"), "{path}: {name} is not read");
         }
+    }
+}
+
+#[test]
+fn what_the_launcher_says_and_reads_is_documented() {
+    let script = read(LAUNCHER);
+    let missing = script.split("missing='").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+    assert!(read("docs/troubleshooting.md").contains(missing), "{missing}");
+    let page = read("docs/settings.md");
+    for name in &FOREIGN_VARIABLES[2..] {
+        assert!(script.contains(name) && page.contains(&format!("`{name}`")), "{name}");
     }
 }
 

@@ -134,6 +134,11 @@ fn jobs() -> Vec<Scene> {
     ]
 }
 
+/// What Claude Code's UserPromptExpansion hook is given for `/codex:review --wait`.
+const EXPANSION: &str = r#"{"session_id": "7f3d", "hook_event_name": "UserPromptExpansion", "cwd": "{root}/shop",
+ "command_name": "codex:review", "command_args": "--wait"}
+"#;
+
 /// A job as codex-plugin-cc 1.0.5 records one.
 const REFERENCE_JOB: &str = r#"{"id":"task-mbx1k2-abc123","kind":"task","kindLabel":"rescue","title":"Codex Task",
 "jobClass":"task","summary":"fix the loop","workspaceRoot":"{root}/shop","status":"completed","phase":"done","pid":null,
@@ -162,6 +167,18 @@ fn gate() -> Vec<Scene> {
             .line("codex-companion hook stop < .git/again.json")
             .line("codex-companion hook stop < .git/again.json")
             .line("codex-companion hook stop < .git/again.json"),
+        Scene::new("slash")
+            .codex(reviewer())
+            .env("CLAUDE_CODE_SESSION_ID", "7f3d")
+            .write("shop/.git/expansion.json", EXPANSION)
+            .line("codex-companion hook prompt-expansion < .git/expansion.json")
+            .line("codex-companion slash review"),
+        Scene::new("hook-expansion")
+            .codex(saying("It keeps the cart of a shop."))
+            .env("CLAUDE_CODE_SESSION_ID", "7f3d")
+            .quietly("codex-companion task what does this repository do?")
+            .write("shop/.git/expansion.json", &EXPANSION.replace("review", "status").replace("--wait", ""))
+            .line("codex-companion hook prompt-expansion < .git/expansion.json"),
         Scene::new("hook-allow")
             .codex(saying("ALLOW: small and tested"))
             .write("shop/.git/stop.json", STOP)

@@ -150,6 +150,10 @@ fn jobs() -> Vec<Scene> {
             .quietly("codex-companion status job-1m7vs5a8w-graxqa --json")
             .write(".local/state/codex-companion/shop-5d1c9e3f7a204b68/state.json", "{\"version\":2,\"jo")
             .line("codex-companion status"),
+        Scene::new("slash-without-words")
+            .codex(reviewer())
+            .env("CLAUDE_CODE_SESSION_ID", "7f3d")
+            .line("codex-companion slash review"),
         Scene::new("gate-failed")
             .codex(json!({ "turns": [refused(429)] }))
             .write("shop/.git/stop.json", STOP)
