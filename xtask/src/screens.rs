@@ -26,7 +26,29 @@ pub(crate) fn run(check: bool, only: Option<&str>) -> Outcome {
         return Err("the screens are those of Unix: take them there".to_owned());
     }
     let workspace = Workspace::read()?;
-    let programs = build(&workspace)?;
+    let mut command = program::cargo();
+    command.args([
+        "build",
+        "--quiet",
+        "--package",
+        "codex-companion",
+        "--package",
+        "codex-testkit",
+        "--bins",
+    ]);
+    program::status(command.current_dir(workspace::root()))?;
+    play(&workspace, check, only)
+}
+
+/// As `run` with `--check`, with the programs that the tests have built.
+pub(crate) fn check_built(workspace: &Workspace) -> Outcome {
+    play(workspace, true, None)
+}
+
+fn play(workspace: &Workspace, check: bool, only: Option<&str>) -> Outcome {
+    let folder = workspace.target.join("debug");
+    let programs =
+        Programs { companion: folder.join("codex-companion"), codex: folder.join("scripted-codex") };
     // Outside of this repository, whose work tree would be found from within.
     let scratch = std::env::temp_dir().join(format!("screens-{}", std::process::id()));
     let mut texts = BTreeMap::new();
@@ -91,23 +113,6 @@ pub(crate) fn run(check: bool, only: Option<&str>) -> Outcome {
             Ok(())
         }
     }
-}
-
-/// The command and the scripted Codex, as the tests build them.
-fn build(workspace: &Workspace) -> Outcome<Programs> {
-    let mut command = program::cargo();
-    command.args([
-        "build",
-        "--quiet",
-        "--package",
-        "codex-companion",
-        "--package",
-        "codex-testkit",
-        "--bins",
-    ]);
-    program::status(command.current_dir(workspace::root()))?;
-    let folder = workspace.target.join("debug");
-    Ok(Programs { companion: folder.join("codex-companion"), codex: folder.join("scripted-codex") })
 }
 
 /// Puts the texts into the fenced blocks that are marked for them.

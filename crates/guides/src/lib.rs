@@ -1,4 +1,5 @@
-//! The embedding guides of `docs/embedding`, as documentation tests: what a reader copies from there compiles and runs.
+//! The embedding guides of `docs/embedding`, and the READMEs that their crates do not include themselves, as documentation
+//! tests: what a reader copies from there compiles and runs.
 //!
 //! A crate of its own, because published crates cannot have tests that read files outside of them.
 
@@ -20,3 +21,10 @@ pub mod codex_review_target {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/embedding/codex-rpc.md")]
 pub mod codex_rpc {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../broker/README.md")]
+pub mod codex_broker_readme {}
+#[cfg(doctest)]
+#[doc = include_str!("../../codex-rpc/README.md")]
+pub mod codex_rpc_readme {}
