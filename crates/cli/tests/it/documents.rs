@@ -163,6 +163,10 @@ fn every_command_line_in_the_documents_parses() {
             for (index, line) in block.lines.iter().enumerate() {
                 let line = match block.language {
                     "sh" => line,
+                    "yaml" => match line.split_once("run: ") {
+                        Some((_, line)) => line,
+                        None => continue,
+                    },
                     "console" | "text" => match line.strip_prefix("$ ") {
                         Some(line) => line,
                         None => continue,
