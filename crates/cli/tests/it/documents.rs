@@ -351,6 +351,55 @@ fn every_variable_is_documented_and_every_documented_one_is_read() {
     }
 }
 
+/// The outputs that the page shows are real ones (`cargo xtask screens --check`), so they can be held against its words.
+#[test]
+fn the_keys_of_documents_are_those_that_they_have() {
+    let page = read("docs/documents.md");
+    let check = |words: &str, screen: &str, pointer: &str| {
+        let listed = page.split(words).nth(1).unwrap_or_else(|| panic!("no {words:?}"));
+        let listed = members(&listed[listed.find('{').unwrap()..]);
+        let shown = page.split(&format!("<!-- screen: {screen} -->")).nth(1).unwrap();
+        let shown = &shown[shown.find('{').unwrap()..shown.find("\n```\n").unwrap()];
+        let shown: serde_json::Value = serde_json::from_str(shown).unwrap();
+        let shown = shown.pointer(pointer).and_then(serde_json::Value::as_object).unwrap();
+        let shown: BTreeSet<String> = shown.keys().cloned().collect();
+        assert_eq!(listed, shown, "{words} and {screen}");
+    };
+    check("**`review`, `adversarial-review`**", "review-json", "");
+    check("- `result` is", "review-json", "/result");
+    check("A finding is", "review-json", "/result/findings/0");
+    check("- `context` is", "review-json", "/context");
+    check("**`task`**", "task-json", "");
+    check("**A job**", "status-json", "/latestFinished");
+    check("| `status` |", "status-json", "");
+    check("| `gate` |", "gate-json", "");
+    check("| `setup` |", "setup-json", "");
+}
+
+/// The members of `{a, b:{c}, d?}` at its first level, but for those that may be missing.
+fn members(list: &str) -> BTreeSet<String> {
+    let (mut depth, mut name, mut names) = (0, String::new(), BTreeSet::new());
+    for character in list.chars() {
+        match (character, depth) {
+            (',' | '}', 1) => {
+                let known = name.split(':').next().unwrap_or_default().trim().to_owned();
+                name.clear();
+                if !known.is_empty() && !known.ends_with('?') {
+                    names.insert(known);
+                }
+                if character == '}' {
+                    return names;
+                }
+            }
+            ('{' | '[', _) => depth += 1,
+            ('}' | ']', _) => depth -= 1,
+            (other, 1) => name.push(other),
+            _ => {}
+        }
+    }
+    panic!("the list does not end: {list}");
+}
+
 #[test]
 fn what_the_launcher_says_and_reads_is_documented() {
     let script = read(LAUNCHER);
