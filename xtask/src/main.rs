@@ -4,12 +4,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 mod bench;
+mod book;
 mod claude;
 mod codex;
 mod leftovers;
 mod npm;
 mod overhead;
 mod program;
+mod screens;
 mod startup;
 mod suite;
 mod tidy;
@@ -28,6 +30,9 @@ cargo xtask COMMAND
   claude               install the pinned Claude Code and print the path of its program
   bench [FILTER]       run the criterion benches, shortened
   startup [--runs N]   time `codex-companion --version` beside an empty program
+  screens [--check]    put what the program prints into the documents, or fail where it is not what they show
+                       (screens NAME prints one of them)
+  book                 build docs/ as a book under target/book, with a pinned mdBook
   overhead [--runs N]  time `task` and `review` through the real Codex beside a minimal client
 ";
 
@@ -49,6 +54,10 @@ fn main() -> ExitCode {
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
         ["startup"] => startup::run(None),
         ["startup", "--runs", runs] => startup::run(Some(runs)),
+        ["book"] => book::run(),
+        ["screens"] => screens::run(false, None),
+        ["screens", "--check"] => screens::run(true, None),
+        ["screens", name] if !name.starts_with('-') => screens::run(false, Some(name)),
         ["overhead"] => overhead::run(None),
         ["overhead", "--runs", runs] => overhead::run(Some(runs)),
         other => Err(format!("unknown command or flag: {}\n\n{HELP}", other.join(" "))),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::program::{self, Outcome};
 use crate::workspace::{self, Workspace};
-use crate::{claude, codex, leftovers, tidy};
+use crate::{claude, codex, leftovers, screens, tidy};
 
 /// Where tests find the program that users start, and the native one behind it.
 const CODEX: &str = "CODEX_COMPANION_TEST_CODEX";
@@ -50,6 +50,10 @@ pub(crate) fn run(fast: bool) -> Outcome {
         command.env(CODEX, &codex.wrapper).env(CODEX_NATIVE, &codex.native).env(CLAUDE, &claude);
         command.env(leftovers::VARIABLE, &run);
         steps.run("tests", TESTS, || run_tests(&mut command, &mut counts));
+        // Behind the tests, which have built the programs.
+        if cfg!(unix) {
+            steps.run("screens", "cargo xtask screens --check", || screens::check_built(&workspace));
+        }
         steps.run("no process left behind", "cargo xtask test", || {
             let programs = [&codex::PACKAGE, &claude::PACKAGE].map(|package| package.base(&workspace.target));
             let left = leftovers::wait_for_none(&run, &programs, &before);

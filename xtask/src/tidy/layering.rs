@@ -12,7 +12,7 @@ fn may_import(package: &str) -> Option<&'static [&'static str]> {
     Some(match package {
         "codex-rpc" | "codex-job-store" | "codex-review-target" | "codex-gate" => &[],
         "codex-broker" | TESTKIT => &["codex-rpc"],
-        "codex-companion" | "companion-benches" | "xtask" => LIBRARIES,
+        "codex-companion" | "codex-guides" | "companion-benches" | "xtask" => LIBRARIES,
         _ => return None,
     })
 }

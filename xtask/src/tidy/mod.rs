@@ -7,6 +7,7 @@ mod calls;
 mod documents;
 mod layering;
 mod length;
+mod links;
 mod machine;
 mod manifests;
 mod source;
@@ -55,6 +56,7 @@ pub(crate) fn run() -> Outcome {
     problems.extend(manifests::check(&workspace.packages, &files));
     problems.extend(layering::check(&workspace.packages));
     problems.extend(documents::check(&workspace.packages, &files));
+    problems.extend(links::check(&files));
     problems.extend(machine::check(&files, &machine::forbidden()));
     let mut warnings = Vec::new();
     for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {

@@ -36,16 +36,17 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         None => Tool { available: false, detail: "npm is not in PATH".to_owned() },
     };
     report.actions_taken.extend(toggled);
+    // Before anything is told of the gate: its setting is taken over as well.
+    if let Some(folder) = &flags.import_jobs {
+        let imported = super::jobs::import(app, folder)?;
+        report.actions_taken.push(imported);
+    }
     // A folder for state that cannot be told has no gate in it.
     if let Ok(jobs) = super::jobs::Jobs::open(app) {
         report.review_gate_enabled = super::gate::is_on(app, &jobs)?;
         jobs.tell_notices(app);
     }
     let find = || engine::locate_codex(settings.codex.as_deref(), path);
-    if let Some(folder) = &flags.import_jobs {
-        let imported = super::jobs::import(app, folder)?;
-        report.actions_taken.push(imported);
-    }
     let program = match find() {
         Err(failure) if flags.install => {
             install(app, npm.as_deref().map(OsString::from).ok_or(failure)?)?;

@@ -352,12 +352,13 @@ fn the_references_jobs_are_imported_on_request() {
         "updatedAt": "2026-01-02T03:05:05.000Z", "completedAt": "2026-01-02T03:05:05.000Z", "threadId": "t-1"});
     let mut whole = summary.clone();
     whole["rendered"] = json!("What it said then.\n");
-    let state = json!({"version": 1, "config": {"stopReviewGate": false}, "jobs": [summary]});
+    let state = json!({"version": 1, "config": {"stopReviewGate": true}, "jobs": [summary]});
     std::fs::write(old.path().join("state.json"), state.to_string()).unwrap();
     std::fs::write(old.path().join("jobs/task-abc-123.json"), whole.to_string()).unwrap();
     let folder = old.path().to_str().unwrap();
     let report = bed.run(&["setup", "--import-jobs", folder, "--json"]).exits(0).json();
     assert_eq!(report["actionsTaken"], json!(["imported 1 jobs of codex-plugin-cc"]));
+    assert_eq!(report["reviewGateEnabled"], true);
     assert!(bed.run(&["result", "task-abc-123"]).exits(0).stdout.contains("What it said then."));
     bed.run(&["setup", "--import-jobs", folder]).exits(0);
     assert_eq!(bed.run(&["status", "--json"]).exits(0).json()["recent"].as_array().unwrap().len(), 1);
