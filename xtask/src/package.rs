@@ -33,11 +33,15 @@ pub(crate) fn run() -> Outcome {
     command.args(published.iter().flat_map(|package| ["--package", &package.name]));
     program::status(command.current_dir(workspace::root()))?;
     for package in &published {
-        let name = format!("package/{}-{}.crate", package.name, env!("CARGO_PKG_VERSION"));
-        // Older cargos pack into a folder of their own for a dry run.
-        if let Ok(metadata) = fs::metadata(workspace.target.join(name)) {
-            size(package, metadata.len())?;
-        }
+        // Where cargo leaves what it would have sent.
+        let path = workspace.target.join(format!(
+            "package/tmp-crate/{}-{}.crate",
+            package.name,
+            env!("CARGO_PKG_VERSION")
+        ));
+        let metadata =
+            fs::metadata(&path).map_err(|error| format!("no package {}: {error}", path.display()))?;
+        size(package, metadata.len())?;
     }
     println!("{} packages can be published", published.len());
     Ok(())
