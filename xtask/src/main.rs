@@ -27,7 +27,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test [--fast]        install the pinned Codex and Claude Code under target/, then check everything and run every
-                       test (--fast leaves out rustdoc and the crates-alone check)
+                       test (--fast leaves out rustdoc, public interfaces and the crates-alone check)
   tidy                 check the rules of the house that no compiler checks
   codex [--native]     install the pinned Codex and print the path of its program
   claude               install the pinned Claude Code and print the path of its program
