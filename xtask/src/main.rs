@@ -3,13 +3,18 @@
 //! One module a command. No shell is involved: every program is started with its arguments as a list.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
+mod api;
 mod bench;
 mod book;
 mod claude;
 mod codex;
+mod dist;
+mod graph;
 mod leftovers;
+mod licences;
 mod npm;
 mod overhead;
+mod package;
 mod program;
 mod screens;
 mod startup;
@@ -24,10 +29,14 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test [--fast]        install the pinned Codex and Claude Code under target/, then check everything and run every
-                       test (--fast leaves out rustdoc and the crates-alone check)
+                       test (--fast leaves out rustdoc, public interfaces and the crates-alone check)
   tidy                 check the rules of the house that no compiler checks
   codex [--native]     install the pinned Codex and print the path of its program
   claude               install the pinned Claude Code and print the path of its program
+  licences             check what we take from others by the rules of deny.toml
+  api [--check]        write the public interface of each library under docs/public-api/, or compare it with that
+  package              pack every published crate, build it from its package, publish it but for the upload
+  dist                 make what a release of this platform consists of, under target/dist/
   bench [FILTER]       run the criterion benches, shortened
   startup [--runs N]   time `codex-companion --version` beside an empty program
   screens [--check]    put what the program prints into the documents, or fail where it is not what they show
@@ -37,6 +46,9 @@ cargo xtask COMMAND
 ";
 
 fn main() -> ExitCode {
+    if let Some(outcome) = api::as_rustdoc() {
+        return if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
@@ -50,6 +62,11 @@ fn main() -> ExitCode {
         ["codex"] => codex::print(false),
         ["codex", "--native"] => codex::print(true),
         ["claude"] => claude::print(),
+        ["licences"] => licences::run(),
+        ["api"] => api::run(false),
+        ["api", "--check"] => api::run(true),
+        ["package"] => package::run(),
+        ["dist"] => dist::run(),
         ["bench"] => bench::run(None),
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
         ["startup"] => startup::run(None),

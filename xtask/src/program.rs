@@ -12,6 +12,17 @@ pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// Runs a command of xtask once more, with what its feature `tools` adds: only those who need that wait for its build.
+#[cfg(not(feature = "tools"))]
+pub(crate) fn with_tools(words: &[&str], flag: Option<&str>) -> Outcome {
+    let mut command = cargo();
+    command
+        .args(["run", "--quiet", "--package", "xtask", "--features", "tools", "--"])
+        .args(words)
+        .args(flag);
+    status(command.current_dir(crate::workspace::root()))
+}
+
 /// The command as a person would type it, to run it again.
 pub(crate) fn display(command: &Command) -> String {
     let mut line = String::new();

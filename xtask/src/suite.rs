@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::program::{self, Outcome};
 use crate::workspace::{self, Workspace};
-use crate::{claude, codex, leftovers, screens, tidy};
+use crate::{api, claude, codex, leftovers, licences, screens, tidy};
 
 /// Where tests find the program that users start, and the native one behind it.
 const CODEX: &str = "CODEX_COMPANION_TEST_CODEX";
@@ -28,12 +28,14 @@ pub(crate) fn run(fast: bool) -> Outcome {
     let mut steps = Steps::new();
 
     steps.run("tidy", "cargo xtask tidy", tidy::run);
+    steps.run("licences", "cargo xtask licences", licences::run);
     steps.cargo("formatting", &["fmt", "--all", "--check"], &[]);
     let clippy = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     steps.cargo("clippy", &clippy, &[]);
     if !fast {
         let doc = ["doc", "--workspace", "--all-features", "--no-deps"];
         steps.cargo("rustdoc", &doc, &[("RUSTDOCFLAGS", "-D warnings")]);
+        steps.run("public interfaces", "cargo xtask api --check", api::check_if_possible);
         steps.run("each crate alone", "cargo check --package NAME", || crates_alone(&workspace));
     }
     let mut counts = Counts::default();

@@ -111,3 +111,7 @@ pub use endpoint::{Endpoint, Identity};
 pub use serve::{Launch, Liveness, ServeError, ServeOptions, Served, serve};
 pub use splice::Spliced;
 pub use status::{BrokerStatus, ChildStatus, Departure};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

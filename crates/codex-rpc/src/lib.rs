@@ -50,6 +50,7 @@
 //!
 //! - `client` (default): everything that needs a runtime.
 //! - `scripted`: a scripted app-server and a scripted model endpoint, for demos and for tests of embedders.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod frame;
 pub mod message;
@@ -66,3 +67,7 @@ pub mod policy;
 pub mod scripted;
 #[cfg(feature = "client")]
 pub mod transport;
+
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -30,6 +30,7 @@
 //! # Features
 //!
 //! `command` adds `CommandReviewer`, which asks any program, and with it tokio.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod decide;
 mod finding;

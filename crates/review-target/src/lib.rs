@@ -27,6 +27,7 @@
 //!
 //! The git library reads the user's git configuration as git does, unless [`ConfigScope::Repository`] is asked for; this
 //! crate itself reads no environment variable, and writes nothing anywhere.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attributes;
 mod cancel;

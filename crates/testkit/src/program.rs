@@ -108,17 +108,35 @@ impl ScriptedCodex {
     }
 }
 
+/// The program of an example of the package whose manifest is in `package`: the test's own `CARGO_MANIFEST_DIR`.
+///
+/// `cargo test` builds a package's examples before its tests run; where it was told not to (`--test it`), they are
+/// built here.
+///
+/// # Panics
+///
+/// When it cannot be built.
+pub fn example(package: impl AsRef<Path>, name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its program");
+    let examples = test.parent().and_then(Path::parent).map(|profile| profile.join("examples"));
+    let built = examples.map(|folder| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION));
+    built.filter(|program| program.exists()).unwrap_or_else(|| build_in(package.as_ref(), "--example", name))
+}
+
 /// Builds a program of this package with the cargo that runs the test, and gives its path.
 ///
 /// Cargo tells the path of a program only to the tests of its own package; for the others this asks cargo, which
 /// costs a fraction of a second when there is nothing to do.
 fn build(name: &str) -> PathBuf {
+    build_in(Path::new(env!("CARGO_MANIFEST_DIR")), "--bin", name)
+}
+
+fn build_in(package: &Path, kind: &str, name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--quiet", "--message-format=json", "--bin", name, "--manifest-path"])
-        .arg(manifest);
+        .args(["build", "--quiet", "--message-format=json", kind, name, "--manifest-path"])
+        .arg(package.join("Cargo.toml"));
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

@@ -6,6 +6,8 @@ use crate::workspace::Package;
 const LIBRARIES: &[&str] =
     &["codex-rpc", "codex-broker", "codex-job-store", "codex-review-target", "codex-gate"];
 const TESTKIT: &str = "codex-testkit";
+/// What an example shows beside its own crate: a gate whose reviewer is Codex. Only there.
+const EXAMPLES: &[(&str, &str)] = &[("codex-gate", "codex-rpc")];
 
 /// The crates of the workspace that a crate may use; None for a crate that this page does not know yet.
 fn may_import(package: &str) -> Option<&'static [&'static str]> {
@@ -32,7 +34,8 @@ pub(super) fn check(packages: &[Package]) -> Vec<Problem> {
             // Tests may use the testkit, and whatever the crate itself may use. Benches and xtask are tools: all is
             // tests there.
             let for_tests = dependency.dev || matches!(package.name.as_str(), "companion-benches" | "xtask");
-            if !(allowed.contains(&name) || name == TESTKIT && for_tests) {
+            let for_examples = dependency.dev && EXAMPLES.contains(&(package.name.as_str(), name));
+            if !(allowed.contains(&name) || name == TESTKIT && for_tests || for_examples) {
                 let kind = if dependency.dev { "dev-depend" } else { "depend" };
                 problems.push(Problem::new(
                     &manifest,
@@ -61,7 +64,8 @@ mod tests {
         check("codex-broker", "codex-rpc", false, true);
         check("codex-broker", "codex-job-store", false, false);
         check("codex-gate", "codex-rpc", false, false);
-        check("codex-gate", "codex-rpc", true, false);
+        check("codex-gate", "codex-rpc", true, true);
+        check("codex-gate", "codex-job-store", true, false);
         check("codex-review-target", "codex-testkit", true, true);
         check("codex-review-target", "codex-testkit", false, false);
         check("codex-companion", "codex-testkit", false, false);

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 #[cfg(unix)]
+mod examples;
+#[cfg(unix)]
 mod lifecycle;
 mod model;
 #[cfg(target_os = "linux")]

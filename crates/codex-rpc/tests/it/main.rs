@@ -8,6 +8,7 @@
 
 mod child;
 mod client;
+mod examples;
 mod peer;
 mod protocol_contract;
 mod protocol_recorded;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers outside of test functions unwrap too")]
 
 mod answers;
+mod examples;
 mod hosts;
 mod policy;
 mod prompts;

@@ -5,6 +5,7 @@
 
 mod crash;
 mod damage;
+mod examples;
 mod import;
 mod lifecycle;
 mod logs;

@@ -5,6 +5,7 @@
 mod collect;
 #[cfg(unix)]
 mod content;
+mod examples;
 mod fingerprint;
 mod fixture;
 mod measure;

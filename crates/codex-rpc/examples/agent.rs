@@ -1,0 +1,29 @@
+//! An agent: it asks Codex, tells what goes on, and prints the answer.
+//! `cargo run -p codex-rpc --example agent -- codex "What does this repository do?"`
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it got")]
+
+use std::error::Error;
+
+use codex_rpc::client::{Client, ClientOptions, TurnLimits};
+use codex_rpc::protocol::{ThreadStartParams, TurnStartParams};
+use codex_rpc::transport::ChildOptions;
+use codex_rpc::turn::TurnEvent;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut words = std::env::args().skip(1);
+    let (program, prompt) = words.next().zip(words.next()).ok_or("usage: agent PROGRAM PROMPT")?;
+    let codex = ChildOptions::new(program).args(["app-server"]);
+    let client = Client::spawn(&codex, ClientOptions::new("agent", "1.0")).await?;
+    let thread = client.start_thread(&ThreadStartParams::new()).await?.thread.id;
+    let mut turn = client.start_turn(TurnStartParams::text(thread, prompt), TurnLimits::default()).await?;
+    while let Some(event) = turn.next_event().await {
+        if let TurnEvent::ItemCompleted(item) = event {
+            eprintln!("{}: {}", item.kind, item.text);
+        }
+    }
+    let outcome = turn.outcome().await;
+    client.shutdown().await;
+    println!("{}", outcome.answer().ok_or_else(|| outcome.cause_chain().join("; "))?);
+    Ok(())
+}
