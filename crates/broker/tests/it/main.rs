@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod lifecycle;
 mod model;
+mod property;
 #[cfg(target_os = "linux")]
 mod real;
 mod router;
