@@ -5,6 +5,7 @@
 
 mod bench;
 mod codex;
+mod fuzz;
 mod leftovers;
 mod overhead;
 mod program;
@@ -24,6 +25,8 @@ cargo xtask COMMAND
   tidy                 check the rules of the house that no compiler checks
   codex [--native]     install the pinned Codex and print the path of its program
   bench [FILTER]       run the criterion benches, shortened
+  fuzz [TARGET] [--seconds N]
+                       run the fuzz targets for ten minutes each (needs nightly Rust and cargo-fuzz)
   startup [--runs N]   time `codex-companion --version` beside an empty program
   overhead [--runs N]  time `task` and `review` through the real Codex beside a minimal client
 ";
@@ -43,6 +46,10 @@ fn main() -> ExitCode {
         ["codex", "--native"] => codex::print(true),
         ["bench"] => bench::run(None),
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
+        ["fuzz"] => fuzz::run(None, None),
+        ["fuzz", "--seconds", seconds] => fuzz::run(None, Some(seconds)),
+        ["fuzz", target] if !target.starts_with('-') => fuzz::run(Some(target), None),
+        ["fuzz", target, "--seconds", seconds] => fuzz::run(Some(target), Some(seconds)),
         ["startup"] => startup::run(None),
         ["startup", "--runs", runs] => startup::run(Some(runs)),
         ["overhead"] => overhead::run(None),

@@ -37,6 +37,7 @@ pub fn protocol(data: &[u8]) {
         assert_eq!(request(method, newer.as_bytes()).is_some(), asked.is_some());
     }
     turn(method, &value);
+    known(method, &value);
 }
 
 /// Reads a notification and compares its thread; gives how it looks, `None` when it cannot be used.
@@ -57,7 +58,13 @@ fn notification(method: &str, params: &[u8]) -> Option<String> {
             "a thread was overlooked"
         );
     }
-    Some(format!("{read:?}"))
+    Some(looks(&read))
+}
+
+/// How a value looks, but for what is carried as it was written.
+fn looks(read: &impl Debug) -> String {
+    let text = format!("{read:?}");
+    text.split("RawValue(").next().unwrap_or_default().to_owned()
 }
 
 /// Reads a request of the server.
@@ -73,7 +80,7 @@ fn request(method: &str, params: &[u8]) -> Option<String> {
                 .any(|id| id.as_str() == Some(thread.as_str()))
         );
     }
-    Some(format!("{read:?}"))
+    Some(looks(&read))
 }
 
 /// The end of a turn must be seen, whatever else stands in the message: with a thread, a turn's id and a status it is one.
@@ -95,6 +102,84 @@ fn turn(method: &str, params: &Value) {
             assert_eq!(read.turn.items.len(), of["items"].as_array().map_or(0, Vec::len));
         }
         other => panic!("the end of a turn was not seen: {other:?}"),
+    }
+}
+
+/// What decisions and reports rest on is what the JSON says.
+fn known(method: &str, params: &Value) {
+    use ServerNotification as N;
+    let Ok(read) = ServerNotification::parse(method, Some(params.to_string().as_bytes())) else { return };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    match read {
+        N::Error(read) => {
+            assert_eq!(Some(read.turn_id.as_str()), params["turnId"].as_str());
+            let message = params["error"]["message"].as_str();
+            assert!(message.is_none_or(|message| message == read.error.message), "{message:?}");
+            assert_eq!(read.will_retry, params["willRetry"].as_bool().unwrap_or(false));
+        }
+        N::TurnStarted(read) | N::TurnCompleted(read) => {
+            let turn = &params["turn"];
+            assert_eq!(Some(read.turn.id.as_str()), turn["id"].as_str());
+            assert_eq!(read.turn.root_turn_id.map(|id| id.as_str().to_owned()), text(&turn["rootTurnId"]));
+            let message = text(&turn["error"]["message"]);
+            assert!(message.is_none() || message == read.turn.error.map(|error| error.message));
+            for (item, json) in read.turn.items.iter().zip(turn["items"].as_array().into_iter().flatten()) {
+                known_item(item, json);
+            }
+        }
+        N::ItemStarted(read) | N::ItemCompleted(read) => known_item(&read.item, &params["item"]),
+        N::AgentMessageDelta(read) => {
+            assert_eq!(Some(read.item_id.as_str()), params["itemId"].as_str());
+            assert_eq!(read.delta, params["delta"].as_str().unwrap_or_default());
+        }
+        N::ThreadTokenUsageUpdated(read) => {
+            let total = params["tokenUsage"]["total"]["totalTokens"].as_i64();
+            assert_eq!(read.token_usage.total.total_tokens, total.unwrap_or(0));
+        }
+        N::ThreadStarted(read) => {
+            assert_eq!(
+                read.thread.parent_thread_id.map(|id| id.as_str().to_owned()),
+                text(&params["thread"]["parentThreadId"])
+            );
+        }
+        N::Warning(read) => assert_eq!(read.message, params["message"].as_str().unwrap_or_default()),
+        _ => {}
+    }
+}
+
+fn known_item(item: &ThreadItem, json: &Value) {
+    let text = |name: &str| json[name].as_str().unwrap_or_default();
+    assert_eq!(item.id().map(ItemId::as_str), json["id"].as_str());
+    if !matches!(item, ThreadItem::Other(_)) {
+        assert_eq!(item.kind(), text("type"));
+    }
+    match item {
+        ThreadItem::AgentMessage(item) => {
+            assert_eq!(item.text, text("text"));
+            let aside = matches!(item.phase, Some(MessagePhase::Commentary));
+            assert_eq!(aside, text("phase") == "commentary");
+        }
+        ThreadItem::CommandExecution(item) => {
+            assert_eq!((item.command.as_str(), item.exit_code), (text("command"), json["exitCode"].as_i64()));
+            assert_eq!(item.status == ItemStatus::Completed, text("status") == "completed");
+        }
+        ThreadItem::FileChange(item) => {
+            let changes = json["changes"].as_array().into_iter().flatten();
+            let paths: Vec<&str> =
+                changes.map(|change| change["path"].as_str().unwrap_or_default()).collect();
+            assert_eq!(item.changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>(), paths);
+        }
+        ThreadItem::EnteredReviewMode(item) | ThreadItem::ExitedReviewMode(item) => {
+            assert_eq!(item.review, text("review"));
+        }
+        ThreadItem::CollabAgentToolCall(item) => {
+            let receivers = json["receiverThreadIds"].as_array().map_or(0, Vec::len);
+            assert_eq!(item.receiver_thread_ids.len(), receivers);
+        }
+        ThreadItem::SubAgentActivity(item) => {
+            assert_eq!(item.agent_thread_id.as_str(), text("agentThreadId"));
+        }
+        _ => {}
     }
 }
 
@@ -162,8 +247,7 @@ fn answered(method: &str, result: &[u8]) {
         else {
             return;
         };
-        let look =
-            |json: &[u8]| serde_json::from_slice::<P::Response>(json).ok().map(|read| format!("{read:?}"));
+        let look = |json: &[u8]| serde_json::from_slice::<P::Response>(json).ok().map(|read| looks(&read));
         let first = look(result);
         assert_eq!(look(value.to_string().as_bytes()), first);
         if let Value::Object(mut object) = value {
