@@ -44,7 +44,9 @@ fn frames(lines: &[u8]) {
             frame => (0, Bytes::copy_from_slice(frame)),
         };
         books.event(*what, who, &frame);
-        assert!(books.router.status().active_turns <= bound, "more turns than the bound allows");
+        let active = books.router.status().active_turns;
+        assert!(active <= bound, "more turns than the bound allows");
+        assert!(active <= books.turns.len() + books.running, "a turn counts that nobody waits for");
     }
     books.event(b'd', 0, &Bytes::new());
     assert!(books.up || books.waiting.is_empty(), "not answered: {:?}", books.waiting);
@@ -62,6 +64,10 @@ struct Books {
     asked: HashMap<Vec<u8>, usize>,
     /// The ids that the router used, which must all be different.
     used: HashSet<Vec<u8>>,
+    /// Requests for turns that the server has not answered.
+    turns: HashSet<Vec<u8>>,
+    /// Turns that may run, at most.
+    running: usize,
     tickets: Vec<Ticket>,
 }
 
@@ -85,6 +91,8 @@ impl Books {
             waiting: BTreeMap::new(),
             asked: HashMap::new(),
             used: HashSet::new(),
+            turns: HashSet::new(),
+            running: 0,
             tickets: Vec::new(),
         };
         for who in 0..2 {
@@ -122,24 +130,14 @@ impl Books {
                 self.handle(Event::FromClient(ClientId::new(client), frame));
             }
             b's' if self.up => {
-                let id = match Envelope::scan(frame) {
-                    Ok(envelope) if envelope.kind() == EnvelopeKind::Request => {
-                        Some(frame[envelope.id_span().expect("a request has one")].to_vec())
-                    }
-                    // What is no message is answered when it can be told to be a request.
-                    Err(error) if !error.is_response() => {
-                        error.id().and_then(|id| serde_json::to_vec(id).ok())
-                    }
-                    _ => None,
-                };
-                if let Some(id) = id {
-                    *self.asked.entry(id).or_default() += 1;
-                }
+                self.says(frame);
                 self.handle(Event::FromServer(frame));
             }
             b'd' if self.up => {
                 self.up = false;
                 self.asked.clear();
+                self.turns.clear();
+                self.running = 0;
                 self.handle(Event::ServerDown(&RpcError::new(-32603, "gone")));
                 assert!(
                     self.up || self.waiting.is_empty(),
@@ -153,6 +151,28 @@ impl Books {
             }
             b'p' => self.handle(Event::Ping),
             _ => {}
+        }
+    }
+
+    /// What the server's frame means for the books.
+    fn says(&mut self, frame: &Bytes) {
+        match Envelope::scan(frame) {
+            Ok(envelope) => {
+                let id = envelope.id_span().map(|span| frame[span].to_vec());
+                match (envelope.kind(), id) {
+                    (EnvelopeKind::Request, Some(id)) => *self.asked.entry(id).or_default() += 1,
+                    (EnvelopeKind::Response, Some(id)) => self.running += usize::from(self.turns.remove(&id)),
+                    (EnvelopeKind::ErrorResponse, Some(id)) => drop(self.turns.remove(&id)),
+                    _ => self.running += usize::from(envelope.method() == Some("turn/started")),
+                }
+            }
+            // What is no message is answered when it can be told to be a request, and taken for a refusal when it can be
+            // told to be an answer.
+            Err(error) => match error.id().and_then(|id| serde_json::to_vec(id).ok()) {
+                Some(id) if error.is_response() => drop(self.turns.remove(&id)),
+                Some(id) => *self.asked.entry(id).or_default() += 1,
+                None => {}
+            },
         }
     }
 
@@ -193,6 +213,12 @@ impl Books {
                 match (envelope.kind(), id) {
                     (EnvelopeKind::Request, Some(id)) => {
                         assert!(self.used.insert(id.clone()), "an id is used twice");
+                        if matches!(
+                            envelope.method(),
+                            Some("turn/start" | "review/start" | "thread/compact/start")
+                        ) {
+                            self.turns.insert(id.clone());
+                        }
                         if envelope.method() == Some("initialize") {
                             let answer = [br#"{"result":{},"id":"#, &id[..], b"}"].concat();
                             self.handle(Event::FromServer(&answer.into()));

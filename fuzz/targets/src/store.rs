@@ -34,6 +34,9 @@ pub fn store(data: &[u8]) {
     home.write("jobs/job-fuzzed.log", log);
     logs(&home, log);
     home.is_whole("at first");
+    if !record.is_empty() && !is_newer(record) && !is_json(state) {
+        assert!(ids(&home.list()).contains(&FUZZED), "a damaged job is not in sight");
+    }
     configuration(&home, state, config);
     let look = home.store().look(&Filter::all()).expect("a look tells of all that can be told of");
     home.is_whole("after a look");
