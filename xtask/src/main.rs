@@ -9,6 +9,7 @@ mod book;
 mod claude;
 mod codex;
 mod dist;
+mod fuzz;
 mod graph;
 mod leftovers;
 mod licences;
@@ -38,6 +39,8 @@ cargo xtask COMMAND
   package              pack every published crate, build it from its package, publish it but for the upload
   dist                 make what a release of this platform consists of, under target/dist/
   bench [FILTER]       run the criterion benches, shortened
+  fuzz [TARGET] [--seconds N]
+                       run the fuzz targets for ten minutes each (needs nightly Rust and cargo-fuzz)
   startup [--runs N]   time `codex-companion --version` beside an empty program
   screens [--check]    put what the program prints into the documents, or fail where it is not what they show
                        (screens NAME prints one of them)
@@ -69,6 +72,10 @@ fn main() -> ExitCode {
         ["dist"] => dist::run(),
         ["bench"] => bench::run(None),
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
+        ["fuzz"] => fuzz::run(None, None),
+        ["fuzz", "--seconds", seconds] => fuzz::run(None, Some(seconds)),
+        ["fuzz", target] if !target.starts_with('-') => fuzz::run(Some(target), None),
+        ["fuzz", target, "--seconds", seconds] => fuzz::run(Some(target), Some(seconds)),
         ["startup"] => startup::run(None),
         ["startup", "--runs", runs] => startup::run(Some(runs)),
         ["book"] => book::run(),

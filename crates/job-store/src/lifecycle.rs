@@ -332,9 +332,9 @@ impl Store {
         outcome.apply(&mut ended, self.cancel_mark(&id)?, self.platform().clock.now());
         let view = self.view_for_writing();
         ended.job.sequence = match &view {
-            Ok(view) => view.sequence.max(ended.job.sequence) + 1,
+            Ok(view) => view.sequence.max(ended.job.sequence).saturating_add(1),
             // The index cannot be read; that must not keep the end from being recorded.
-            Err(_) => ended.job.sequence + 1,
+            Err(_) => ended.job.sequence.saturating_add(1),
         };
         self.write_record(&ended)?;
         *record = ended;

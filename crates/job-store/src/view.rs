@@ -76,8 +76,9 @@ impl View {
         jobs
     }
 
+    /// A file that was tampered with may say the highest number: then the times decide.
     pub(crate) fn next_sequence(&mut self) -> u64 {
-        self.sequence += 1;
+        self.sequence = self.sequence.saturating_add(1);
         self.sequence
     }
 

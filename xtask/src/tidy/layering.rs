@@ -15,6 +15,15 @@ fn may_import(package: &str) -> Option<&'static [&'static str]> {
         "codex-rpc" | "codex-job-store" | "codex-review-target" | "codex-gate" => &[],
         "codex-broker" | TESTKIT => &["codex-rpc"],
         "codex-companion" | "codex-guides" | "companion-benches" | "xtask" => LIBRARIES,
+        // The command's internals are fuzzed as well: argument strings, and what is read from answers.
+        "companion-fuzz-targets" => &[
+            "codex-rpc",
+            "codex-broker",
+            "codex-job-store",
+            "codex-review-target",
+            "codex-gate",
+            "codex-companion",
+        ],
         _ => return None,
     })
 }
@@ -72,6 +81,7 @@ mod tests {
         check("codex-testkit", "codex-rpc", false, true);
         check("codex-testkit", "codex-gate", false, false);
         check("companion-benches", "codex-testkit", false, true);
+        check("companion-fuzz-targets", "codex-companion", false, true);
         check("newcomer", "codex-rpc", false, false);
     }
 

@@ -7,6 +7,7 @@ mod examples;
 #[cfg(unix)]
 mod lifecycle;
 mod model;
+mod property;
 #[cfg(target_os = "linux")]
 mod real;
 mod router;

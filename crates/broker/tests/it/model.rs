@@ -1,11 +1,11 @@
-//! The router against a model: random interleavings of clients, turns, interrupts, departures and deaths, in which no
-//! message may be lost, doubled, reordered within a thread, or given to a stranger.
+//! A model of what the router does: interleavings of clients, turns, interrupts, departures and deaths, in which no
+//! message may be lost, doubled, reordered within a thread, or given to a stranger. Also for `fuzz/targets`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use codex_broker::router::{ClientId, Event};
 use codex_rpc::message::RpcError;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::table::{Done, Table, limits};
@@ -13,7 +13,12 @@ use crate::table::{Done, Table, limits};
 const BOUND: usize = 3;
 
 /// One random step: what, and two numbers that choose among what there is.
-type Step = (u8, usize, usize);
+pub(crate) type Step = (u8, usize, usize);
+
+/// How many kinds of step there are.
+pub(crate) const STEPS: u8 = 26;
+/// How far the other two numbers go.
+pub(crate) const CHOICES: usize = 60;
 
 #[derive(Default)]
 struct Person {
@@ -441,19 +446,15 @@ impl World {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-    #[test]
-    fn nothing_is_lost_doubled_reordered_or_given_to_a_stranger(
-        steps in proptest::collection::vec((0_u8..26, 0_usize..60, 0_usize..60), 1..160)
-    ) {
-        let mut table = Table::new(limits(BOUND));
-        let mut world = World::default();
-        // From a state in which something goes on already.
-        let prelude = [0, 0, 10, 10, 10, 10, 1, 2, 10, 10, 3].into_iter().enumerate().map(|(at, what)| (what, at + 1, at + 2));
-        for step in prelude.chain(steps) {
-            world.step(&mut table, step);
-        }
-        world.finish(&mut table);
+/// Plays the steps and lets everything come to its end.
+pub(crate) fn play(steps: impl IntoIterator<Item = Step>) {
+    let mut table = Table::new(limits(BOUND));
+    let mut world = World::default();
+    // From a state in which something goes on already.
+    let prelude = [0, 0, 10, 10, 10, 10, 1, 2, 10, 10, 3];
+    let prelude = prelude.into_iter().enumerate().map(|(at, what)| (what, at + 1, at + 2));
+    for step in prelude.chain(steps) {
+        world.step(&mut table, step);
     }
+    world.finish(&mut table);
 }

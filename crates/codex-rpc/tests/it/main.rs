@@ -9,9 +9,12 @@
 mod child;
 mod client;
 mod examples;
+mod envelope_model;
+mod frame_model;
 mod peer;
 mod protocol_contract;
 mod protocol_recorded;
+mod turn_model;
 mod turn_property;
 mod turn_replay;
 mod turn_rows;

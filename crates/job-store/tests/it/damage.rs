@@ -329,6 +329,23 @@ fn an_index_that_only_a_newer_version_understands_is_left_alone() {
 }
 
 #[test]
+fn an_index_that_counts_to_the_end_is_no_panic_and_no_reason_to_forget() {
+    let home = Home::new();
+    let store = home.store();
+    let before = done(&store, "before");
+    let index = home.folder().join("state.json");
+    let text = fs::read_to_string(&index).unwrap();
+    fs::write(&index, text.replacen("\"sequence\":2", &format!("\"sequence\":{}", u64::MAX), 1)).unwrap();
+    home.clock.turn(1000);
+    let after = done(&store, "after");
+    let jobs = all(&store);
+    assert_eq!([&jobs[0].id, &jobs[1].id], [&after.id, &before.id], "the newest is first");
+    store.prune(&Retention::count(1)).unwrap();
+    assert_eq!(all(&store)[0].id, after.id, "and the last to go");
+    assert_healthy(&home);
+}
+
+#[test]
 fn ten_thousand_jobs() {
     let home = Home::new();
     let store = home.store();
