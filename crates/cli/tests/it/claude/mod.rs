@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod gate;
 mod install;
+mod mcp;
 mod options;
 mod screen;
 mod sessions;
