@@ -153,6 +153,18 @@ pub(crate) fn job(text: &str) -> String {
     words.find(|word| word.starts_with("job-")).unwrap_or_else(|| panic!("no job in {text}")).to_owned()
 }
 
+/// A folder for `PATH` that has what Claude Code needs, and nothing of ours.
+pub(crate) fn bare_path() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    for program in ["sh", "bash", "git", "cat"] {
+        let found =
+            std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file());
+        std::os::unix::fs::symlink(found.unwrap(), folder.path().join(program)).unwrap();
+    }
+    folder
+}
+
 /// The one JSON document that a hook printed.
 #[track_caller]
 pub(crate) fn document(text: &str) -> Value {
