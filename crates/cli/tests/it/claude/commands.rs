@@ -5,7 +5,7 @@ use codex_testkit::claude::Say;
 use codex_testkit::model::{Finding, Reply, Scenario};
 use serde_json::json;
 
-use super::{desk, has, job};
+use super::{bare_path, desk, has, job};
 
 /// Commands that only tell ask no model: what they print is seen as it is.
 #[test]
@@ -145,13 +145,7 @@ fn errors_are_shown() {
 #[test]
 fn without_the_program_the_user_is_told_how_to_get_it() {
     let desk = desk!(Reply::message("unused"));
-    let folder = tempfile::tempdir().unwrap();
-    for program in ["sh", "bash", "git", "cat"] {
-        let path = std::env::var_os("PATH").unwrap();
-        let found =
-            std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file());
-        std::os::unix::fs::symlink(found.unwrap(), folder.path().join(program)).unwrap();
-    }
+    let folder = bare_path();
     let desk = desk.env("PATH", folder.path().to_str().unwrap());
     let session = desk.ask("/codex:review");
     has(&desk.model.asked().last().unwrap().newest(), &["codex-companion is not installed", "cargo install"]);

@@ -1,6 +1,6 @@
 //! The review gate, as Claude Code asks it and what it makes of the answer.
 
-use codex_testkit::claude::{Say, Session};
+use codex_testkit::claude::{Messages, Say, Session};
 use codex_testkit::model::{Reply, Scenario};
 use codex_testkit::{Gate, LIMIT};
 use serde_json::Value;
@@ -160,4 +160,22 @@ fn a_killed_host_takes_its_review_with_it() {
     running.kill();
     assert!(desk.codex.idle_within(LIMIT), "{:?}", desk.claude.leaks().alive());
     desk.claude.leaks().assert_none(LIMIT);
+}
+
+/// Two sessions in one workspace: both turns are decided, and neither waits for the other for ever.
+#[test]
+fn turns_that_end_at_the_same_time_are_both_decided() {
+    let gate = Gate::new();
+    let mut desk = on(desk!(Reply::new().hold(&gate).say("ALLOW: both are fine")));
+    desk.change_model(Messages::answering(|asked| {
+        let done = !asked.tool_results().is_empty();
+        if done { Say::text("Done.") } else { Say::bash("echo 1 >> a.txt") }
+    }));
+    let words = ["--allowedTools", "Bash"];
+    let (one, two) = (desk.start(&words, "one"), desk.start(&words, "two"));
+    assert!(gate.reached_within(2, LIMIT), "one waits for the other");
+    gate.release();
+    for session in [one.session(), two.session()] {
+        passed(&decisions(&session)[0], &["allowed", "both are fine"]);
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use codex_testkit::claude::Say;
 use codex_testkit::git::Repo;
 use codex_testkit::git_server::GitServer;
 use codex_testkit::model::Reply;
 use serde_json::Value;
 
-use super::{Desk, desk, has, plugin, root};
+use super::{Desk, bare_path, desk, has, plugin, root};
 
 /// What the plugin may add to every first request, in characters.
 const IDLE: usize = 2_000;
@@ -77,6 +78,22 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+/// `cargo install` puts the program where not every PATH leads: hooks, commands and Claude's own shell find it all the same.
+#[test]
+fn it_finds_the_program_where_cargo_puts_it() {
+    let desk = desk!(Reply::message("unused"));
+    let (path, bin) = (bare_path(), desk.home.path().join(".cargo/bin"));
+    std::fs::create_dir_all(&bin).unwrap();
+    let program = bin.join("codex-companion");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_codex-companion"), program).unwrap();
+    let desk = desk.env("PATH", path.path().to_str().unwrap());
+    has(&desk.told("/codex:status"), &["No jobs yet."]);
+    desk.model.say(Say::bash("codex-companion --version"));
+    desk.work("which one is it?");
+    let version = concat!("codex-companion ", env!("CARGO_PKG_VERSION"));
+    has(&desk.model.asked().last().unwrap().tool_results().concat(), &[version]);
 }
 
 /// People keep their checkouts in folders with any name.

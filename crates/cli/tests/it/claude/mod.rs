@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod gate;
 mod install;
+mod mcp;
 mod options;
 mod screen;
 mod sessions;
@@ -150,6 +151,18 @@ pub(crate) fn has(text: &str, words: &[&str]) {
 pub(crate) fn job(text: &str) -> String {
     let mut words = text.split(|c: char| c.is_whitespace() || "`,.()".contains(c));
     words.find(|word| word.starts_with("job-")).unwrap_or_else(|| panic!("no job in {text}")).to_owned()
+}
+
+/// A folder for `PATH` that has what Claude Code needs, and nothing of ours.
+pub(crate) fn bare_path() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    for program in ["sh", "bash", "git", "cat"] {
+        let found =
+            std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file());
+        std::os::unix::fs::symlink(found.unwrap(), folder.path().join(program)).unwrap();
+    }
+    folder
 }
 
 /// The one JSON document that a hook printed.

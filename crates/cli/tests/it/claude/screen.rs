@@ -3,6 +3,7 @@
 use codex_testkit::claude::{Say, Screen};
 use codex_testkit::model::{Reply, Scenario};
 use codex_testkit::{Gate, LIMIT};
+use serde_json::json;
 
 use super::{desk, has, plugin};
 
@@ -109,4 +110,25 @@ fn words_reach_codex_after_the_screen_was_cleared() {
         screen.press("Enter").wait_until("a clear screen", |screen| !screen.contains("Done."));
     }
     assert_eq!(desk.prompts(), ["before it", "after it"]);
+}
+
+/// What is changed in the background after a turn's end is reviewed when it wakes Claude: its notice begins no turn.
+#[test]
+fn what_the_background_changes_is_reviewed() {
+    let desk = desk!(Reply::allow("it may stay"));
+    desk.companion(&["setup", "--enable-review-gate"]);
+    let go = desk.home.path().join("go");
+    let command = format!("until [ -e '{}' ]; do sleep 0.05; done; echo 1 >> a.txt", go.display());
+    let input = json!({ "command": command, "description": "wait", "run_in_background": true });
+    desk.model.say(Say::tool("Bash", input)).say(Say::text("Started.")).say(Say::text("It has ended."));
+    let plugin = plugin();
+    let words = ["--plugin-dir", plugin.to_str().unwrap(), "--allowedTools", "Bash"];
+    let screen = Screen::start(&desk.claude, &words);
+    screen.type_text("work").wait_for("work");
+    screen.press("Enter").wait_for("skipped");
+    assert!(desk.prompts().is_empty());
+    std::fs::write(go, "").unwrap();
+    screen.wait_for("It has ended.");
+    screen.wait_for("it may stay");
+    assert_eq!(desk.prompts().len(), 1);
 }
