@@ -8,8 +8,8 @@
 
 mod child;
 mod client;
-mod examples;
 mod envelope_model;
+mod examples;
 mod frame_model;
 mod peer;
 mod protocol_contract;
