@@ -401,6 +401,42 @@ fn members(list: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn the_comparison_names_tests_that_there_are() {
+    fn sources(folder: &Path, found: &mut String) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push_str(&fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut tests = String::new();
+    for folder in in_folder("crates") {
+        for part in ["src", "tests"].map(|part| root().join(&folder).join(part)) {
+            if part.is_dir() {
+                sources(&part, &mut tests);
+            }
+        }
+    }
+    let page = read("docs/comparison.md");
+    let section = page.split("## What differs").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| ") && !line.contains("tests |"));
+    let mut count = 0;
+    for row in rows {
+        let ids = row.trim_end_matches('|').rsplit('|').next().unwrap().split(',').map(str::trim);
+        for id in ids {
+            assert!(id.len() == 3 && id.starts_with('d'), "no test in {row}");
+            let named = [format!("fn {id}_"), format!("_{id}_")].iter().any(|name| tests.contains(name));
+            assert!(named, "no test is named {id}: {row}");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "only {count} tests are named");
+}
+
+#[test]
 fn what_the_launcher_says_and_reads_is_documented() {
     let script = read(LAUNCHER);
     let missing = script.split("missing='").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
