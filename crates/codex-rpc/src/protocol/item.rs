@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::open::{lenient, null_as_default, open_enum};
+use super::open::{from_object, lenient, null_as_default, open_enum};
 use super::{ItemId, ThreadId};
 
 /// One item of a turn.
@@ -132,9 +132,9 @@ impl From<Box<RawValue>> for ThreadItem {
     /// Reads an item; whatever cannot be read is [`ThreadItem::Other`].
     fn from(raw: Box<RawValue>) -> Self {
         fn read<T: DeserializeOwned>(raw: &RawValue, variant: fn(T) -> ThreadItem) -> Option<ThreadItem> {
-            serde_json::from_str(raw.get()).ok().map(variant)
+            from_object(raw.get().as_bytes()).ok().map(variant)
         }
-        let tag: Tag<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let tag: Tag<'_> = from_object(raw.get().as_bytes()).unwrap_or_default();
         let known = match &*tag.r#type {
             "userMessage" => read(&raw, Self::UserMessage),
             "hookPrompt" => read(&raw, Self::HookPrompt),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::open::{lenient, null_as_default, open_enum};
+use super::open::{from_object, lenient, null_as_default, open_enum};
 use super::{ApprovalDecision, CommandAction, ItemId, ProtocolError, ThreadId, TurnId};
 
 /// The params of a request that the server may send; the type says the method and what the answer is made of.
@@ -45,7 +45,7 @@ macro_rules! server_requests {
             pub fn parse(method: &str, params: Option<&[u8]>) -> Result<Self, ProtocolError> {
                 let json = params.unwrap_or(b"{}");
                 match method {
-                    $($method => serde_json::from_slice(json).map(Self::$variant),)+
+                    $($method => from_object(json).map(Self::$variant),)+
                     _ => params.map(serde_json::from_slice).transpose().map(|params| Self::Other {
                         method: method.to_owned(),
                         params,
@@ -560,6 +560,15 @@ impl ReviewDecisionResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_names_asks_for_nothing() {
+        for method in ServerRequest::METHODS {
+            for params in [r#"["t","u","i","c"]"#, "[]"] {
+                assert!(ServerRequest::parse(method, Some(params.as_bytes())).is_err(), "{method} {params}");
+            }
+        }
+    }
 
     #[test]
     fn unknown_requests_are_carried() {
