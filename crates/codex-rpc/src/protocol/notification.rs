@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::open::{lenient, null_as_default};
+use super::open::{from_object, lenient, named, null_as_default};
 use super::{
     ExternalAgentConfigImportStatus, FileUpdateChange, ItemId, ProtocolError, RateLimitSnapshot, Thread,
     ThreadId, ThreadItem, ThreadStatus, ThreadTokenUsage, Turn, TurnError, TurnId,
@@ -40,7 +40,7 @@ macro_rules! notifications {
             pub fn parse(method: &str, params: Option<&[u8]>) -> Result<Self, ProtocolError> {
                 let json = params.unwrap_or(b"{}");
                 match method {
-                    $($method => serde_json::from_slice(json).map(Self::$variant),)+
+                    $($method => from_object(json).map(Self::$variant),)+
                     _ => other(method, params),
                 }
                 .map_err(|cause| ProtocolError::new(method, cause))
@@ -158,7 +158,7 @@ notifications! {
 fn other(method: &str, params: Option<&[u8]>) -> Result<ServerNotification, serde_json::Error> {
     let params: Option<Box<RawValue>> = params.map(serde_json::from_slice).transpose()?;
     let thread_id = params.as_ref().and_then(|params| {
-        let thread: ThreadRef = serde_json::from_str(params.get()).ok()?;
+        let thread: ThreadRef = from_object(params.get().as_bytes()).ok()?;
         Some(thread.thread_id)
     });
     Ok(ServerNotification::Other { method: method.to_owned(), params, thread_id })
@@ -185,6 +185,7 @@ pub struct ErrorNotification {
 #[non_exhaustive]
 pub struct ThreadNotification {
     /// The thread.
+    #[serde(deserialize_with = "named")]
     pub thread: Thread,
 }
 
@@ -265,6 +266,7 @@ pub struct TurnNotification {
     /// The thread.
     pub thread_id: ThreadId,
     /// The turn.
+    #[serde(deserialize_with = "named")]
     pub turn: Turn,
 }
 
@@ -545,6 +547,35 @@ mod tests {
         assert!(bare.thread_id().is_none());
         let odd = ServerNotification::parse("thread/mood/changed", Some(b"[1,2]")).unwrap();
         assert!(odd.thread_id().is_none());
+    }
+
+    /// Found by fuzzing: serde takes an array for a type of ours, its elements for the fields in their order.
+    #[test]
+    fn what_has_no_names_names_no_thread() {
+        for params in [r#"["t"]"#, r#"["t", "u", "i", "d"]"#, "[]", "null", "\"t\"", "{} {}"] {
+            let other = ServerNotification::parse("thread/mood/changed", Some(params.as_bytes()));
+            assert!(other.is_ok_and(|other| other.thread_id().is_none()) || params == "{} {}", "{params}");
+            for method in ServerNotification::METHODS {
+                assert!(
+                    ServerNotification::parse(method, Some(params.as_bytes())).is_err(),
+                    "{method} {params}"
+                );
+            }
+        }
+        let unnamed = [
+            ("turn/completed", r#"{"threadId":"t","turn":["u",null,[],"completed"]}"#),
+            ("thread/started", r#"{"thread":["t"]}"#),
+        ];
+        for (method, params) in unnamed {
+            assert!(ServerNotification::parse(method, Some(params.as_bytes())).is_err(), "{params}");
+        }
+        let item = r#"{"threadId":"t","turnId":"u","item":["agentMessage","i"]}"#;
+        let Ok(ServerNotification::ItemCompleted(read)) =
+            ServerNotification::parse("item/completed", Some(item.as_bytes()))
+        else {
+            panic!("an item never fails the message that carries it")
+        };
+        assert!(matches!(read.item, ThreadItem::Other(item) if item.id.is_none() && item.kind.is_empty()));
     }
 
     #[test]

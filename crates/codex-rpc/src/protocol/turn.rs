@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::open::{lenient, null_as_default, open_enum};
+use super::open::{lenient, named, null_as_default, open_enum};
 use super::request::client_requests;
 use super::{ApprovalPolicy, Empty, SandboxPolicy, ThreadId, ThreadItem, TurnError, TurnId};
 
@@ -115,6 +115,7 @@ impl UserInput {
 #[non_exhaustive]
 pub struct TurnStartResponse {
     /// The turn.
+    #[serde(deserialize_with = "named")]
     pub turn: Turn,
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::ItemId;
-use super::open::lenient;
+use super::open::{from_object, lenient};
 
 pub use said::*;
 pub use tools::*;
@@ -138,9 +138,9 @@ impl From<Box<RawValue>> for ThreadItem {
     /// Reads an item; whatever cannot be read is [`ThreadItem::Other`].
     fn from(raw: Box<RawValue>) -> Self {
         fn read<T: DeserializeOwned>(raw: &RawValue, variant: fn(T) -> ThreadItem) -> Option<ThreadItem> {
-            serde_json::from_str(raw.get()).ok().map(variant)
+            from_object(raw.get().as_bytes()).ok().map(variant)
         }
-        let tag: Tag<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let tag: Tag<'_> = from_object(raw.get().as_bytes()).unwrap_or_default();
         let known = match &*tag.r#type {
             "userMessage" => read(&raw, Self::UserMessage),
             "hookPrompt" => read(&raw, Self::HookPrompt),

@@ -7,6 +7,7 @@ mod questions;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::open::from_object;
 use super::{ProtocolError, ThreadId};
 
 pub use approvals::*;
@@ -49,7 +50,7 @@ macro_rules! server_requests {
             pub fn parse(method: &str, params: Option<&[u8]>) -> Result<Self, ProtocolError> {
                 let json = params.unwrap_or(b"{}");
                 match method {
-                    $($method => serde_json::from_slice(json).map(Self::$variant),)+
+                    $($method => from_object(json).map(Self::$variant),)+
                     _ => params.map(serde_json::from_slice).transpose().map(|params| Self::Other {
                         method: method.to_owned(),
                         params,
@@ -122,6 +123,15 @@ server_requests! {
 mod tests {
     use super::*;
     use crate::protocol::ApprovalDecision;
+
+    #[test]
+    fn what_has_no_names_asks_for_nothing() {
+        for method in ServerRequest::METHODS {
+            for params in [r#"["t","u","i","c"]"#, "[]"] {
+                assert!(ServerRequest::parse(method, Some(params.as_bytes())).is_err(), "{method} {params}");
+            }
+        }
+    }
 
     #[test]
     fn unknown_requests_are_carried() {
