@@ -7,6 +7,7 @@ mod bench;
 mod codex;
 mod leftovers;
 mod overhead;
+mod processes;
 mod program;
 mod startup;
 mod suite;
@@ -23,8 +24,11 @@ cargo xtask COMMAND
                        (--fast leaves out rustdoc and the crates-alone check)
   tidy                 check the rules of the house that no compiler checks
   codex [--native]     install the pinned Codex and print the path of its program
-  bench [FILTER]       run the criterion benches, shortened
-  startup [--runs N]   time `codex-companion --version` beside an empty program
+  bench [FILTER]       run the benches, shortened, and write the table in docs/performance.md
+                       (with FILTER, only its rows, and the document stays)
+  bench --check        fail if instruction counts or ratios are 20 % above benches/baseline.json
+  bench --save         write that baseline
+  startup [--runs N]   time `--version`, `status`, the hooks and the plugin's launcher beside an empty program
   overhead [--runs N]  time `task` and `review` through the real Codex beside a minimal client
 ";
 
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
         ["codex"] => codex::print(false),
         ["codex", "--native"] => codex::print(true),
         ["bench"] => bench::run(None),
+        ["bench", "--check"] => bench::check(),
+        ["bench", "--save"] => bench::save(),
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
         ["startup"] => startup::run(None),
         ["startup", "--runs", runs] => startup::run(Some(runs)),
