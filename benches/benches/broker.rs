@@ -5,8 +5,8 @@
 //!
 //! - `flood/*`: messages from the server to one client, as many as the other side takes.
 //! - `line/8MB`: one message of eight million bytes.
-//! - Printed besides, because criterion knows means only: the percentiles of a round trip, and the processor time of the
-//!   broker's thread for 100,000 messages.
+//! - Besides, because criterion knows means only: the percentiles of a round trip on one core, and the processor time of
+//!   the broker's thread for 100,000 messages; printed, and left for `cargo xtask bench`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -282,30 +282,57 @@ mod unix {
         ]
     }
 
+    /// What criterion has no place for.
     fn percentiles() {
-        let load = Load { lines: Arc::new(line(200)), count: 0, write: 0 };
-        for (name, via) in [("direct", Via::Direct), ("naive", Via::Naive), ("broker", Via::Broker)] {
-            let (mut times, _) = run(via, &load, |client| {
-                let mut times = Vec::new();
-                for _ in 0..20_000 {
-                    let began = Instant::now();
-                    say(client, "echo");
-                    read_line_at_once(client);
-                    times.push(began.elapsed());
+        one_core(|| {
+            let load = Load { lines: Arc::new(line(200)), count: 0, write: 0 };
+            for (name, via) in [("direct", Via::Direct), ("naive", Via::Naive), ("broker", Via::Broker)] {
+                let (mut times, _) = run(via, &load, |client| {
+                    let mut times = Vec::new();
+                    for _ in 0..20_000 {
+                        let began = Instant::now();
+                        say(client, "echo");
+                        read_line_at_once(client);
+                        times.push(began.elapsed());
+                    }
+                    times
+                });
+                times.sort_unstable();
+                for percent in [50, 99] {
+                    let time = times[times.len() * percent / 100];
+                    figure(&format!("round trip/{name} p{percent}"), time.as_secs_f64() * 1e9);
                 }
-                times
-            });
-            times.sort_unstable();
-            println!(
-                "round trip {name}: p50 {:?}, p99 {:?}",
-                times[times.len() / 2],
-                times[times.len() * 99 / 100]
-            );
-        }
+            }
+        });
         let count = 1_000_000;
-        let load = Load { count, write: 64 * 1024, ..load };
+        let load = Load { count, write: 64 * 1024, lines: Arc::new(line(200)) };
         let (_, time) = run(Via::Broker, &load, |client| drink(client, count));
-        println!("processor time of the broker for 100,000 messages of 200 B: {:?}", time / 10);
+        figure("processor time of 100,000 messages", time.as_secs_f64() * 1e8);
+    }
+
+    /// Does it on one processor, as do the threads that it starts: a second one would hide what the first must do. Where
+    /// `taskset` is missing, on all of them.
+    fn one_core(work: impl FnOnce()) {
+        let process = std::process::id().to_string();
+        let bind = |processors: &str| {
+            let mut taskset = std::process::Command::new("taskset");
+            let arguments = ["--pid", "--cpu-list", processors, &process];
+            taskset.args(arguments).output().is_ok_and(|output| output.status.success())
+        };
+        if !bind("0") {
+            println!("not on one core: no `taskset`, or processor 0 is not ours");
+        }
+        work();
+        bind("0-1023");
+    }
+
+    /// Tells a figure of nanoseconds to the reader, and to `cargo xtask bench`.
+    fn figure(name: &str, value: f64) {
+        println!("{name}: {:.1} µs", value / 1e3);
+        if let Some(file) = std::env::var_os("COMPANION_BENCH_FIGURES") {
+            let mut file = std::fs::OpenOptions::new().append(true).open(file).unwrap();
+            writeln!(file, "{name}\t{value}").unwrap();
+        }
     }
 
     fn read_line_at_once(client: &mut UnixStream) {

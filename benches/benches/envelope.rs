@@ -3,13 +3,12 @@
 use std::hint::black_box;
 
 use codex_rpc::message::Envelope;
-use companion_benches::{NOTIFICATIONS, long_text, many_objects};
+use companion_benches::{long_text, many_objects};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::Value;
 
 fn notifications(criterion: &mut Criterion) {
-    let lines: Vec<&[u8]> =
-        NOTIFICATIONS.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
+    let lines = companion_benches::notifications();
     let mut group = criterion.benchmark_group("envelope/notifications");
     group.throughput(Throughput::Bytes(lines.iter().map(|line| line.len() as u64).sum()));
     group.bench_function("scan", |bencher| {

@@ -2,38 +2,13 @@
 //!
 //! `cargo bench -p companion-benches --bench review_target`; the repositories are made at the first run.
 
-#[path = "review_target/repositories.rs"]
-mod repositories;
-
 use std::path::Path;
-use std::time::Duration;
 
-use codex_review_target::{
-    Budget, Cancel, CollectOptions, ConfigScope, ResolveOptions, collect, measure, resolve,
-};
+use codex_review_target::{Cancel, CollectOptions, ConfigScope, ResolveOptions, collect, resolve};
+use companion_benches::look::{self, size};
+use companion_benches::repositories;
+use companion_benches::workload::{BRANCH, WORK_TREE};
 use criterion::{Criterion, criterion_group, criterion_main};
-
-/// What a caller of git would run to size the work tree.
-const WORK_TREE: &[&[&str]] = &[
-    &["status", "--porcelain=v2", "-uall"],
-    &["diff", "--shortstat"],
-    &["diff", "--cached", "--shortstat"],
-    &["ls-files", "-o", "--exclude-standard"],
-];
-
-/// And a branch.
-const BRANCH: &[&[&str]] = &[
-    &["status", "--porcelain=v2", "-uall"],
-    &["merge-base", "main", "HEAD"],
-    &["diff", "--shortstat", "main...HEAD"],
-];
-
-fn size(folder: &Path) {
-    let options = ResolveOptions::new().config(ConfigScope::Repository);
-    let target = resolve(folder, &options).expect("there is something to review");
-    let measured = measure(&target, &Budget::default(), &Cancel::new()).expect("it can be measured");
-    assert!(measured.total.files > 0);
-}
 
 fn context(folder: &Path) {
     let options = ResolveOptions::new().config(ConfigScope::Repository);
@@ -50,10 +25,13 @@ fn all(folder: &Path, commands: &[&[&str]]) {
 
 fn beside_git(criterion: &mut Criterion, name: &str, folder: &Path, commands: &[&[&str]]) {
     let mut group = criterion.benchmark_group(name);
-    group.sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
+    group.sample_size(10);
     group.bench_function("ours", |bencher| bencher.iter(|| size(folder)));
     group.bench_function("git", |bencher| bencher.iter(|| all(folder, commands)));
     group.bench_function("git status alone", |bencher| bencher.iter(|| all(folder, &commands[..1])));
+    // What no look at the work tree can do without, on as many threads as there are cores.
+    let files = look::tracked(folder);
+    group.bench_function("lstat", |bencher| bencher.iter(|| look::lstat(folder, &files)));
     group.finish();
 }
 
@@ -69,7 +47,7 @@ fn sizes(criterion: &mut Criterion) {
 fn contexts(criterion: &mut Criterion) {
     let folder = repositories::untracked();
     let mut group = criterion.benchmark_group("10,000 untracked files, the whole context");
-    group.sample_size(20).measurement_time(Duration::from_secs(4));
+    group.sample_size(10);
     group.bench_function("ours", |bencher| bencher.iter(|| context(&folder)));
     group.finish();
 }

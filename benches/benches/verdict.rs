@@ -40,11 +40,16 @@ fn verdict(criterion: &mut Criterion) {
         ),
     ];
     let mut group = criterion.benchmark_group("verdict");
-    group.sample_size(20);
+    group.sample_size(10);
     for (name, answer) in &answers {
         group.throughput(Throughput::Bytes(answer.len() as u64));
         group.bench_function(*name, |bencher| bencher.iter(|| Verdict::parse(black_box(answer))));
     }
+    let (_, prose) = &answers[0];
+    group.throughput(Throughput::Bytes(prose.len() as u64));
+    group.bench_function("memchr", |bencher| {
+        bencher.iter(|| memchr::memchr_iter(b'\n', black_box(prose.as_bytes())).count());
+    });
     group.finish();
     let mut group = criterion.benchmark_group("verdict, short");
     let short = "**ALLOW:** the change is small, and its test fails without it.\n";

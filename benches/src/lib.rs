@@ -1,7 +1,18 @@
 //! What the benches share.
 
+pub mod look;
+pub mod repositories;
+pub mod routing;
+pub mod storing;
+pub mod workload;
+
 /// The notifications that the real app-server sent in our recorded exchanges, one a line.
 pub const NOTIFICATIONS: &[u8] = include_bytes!("../../crates/codex-rpc/tests/fixtures/notifications.jsonl");
+
+/// Them by line.
+pub fn notifications() -> Vec<&'static [u8]> {
+    NOTIFICATIONS.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect()
+}
 
 /// A notification of `length` bytes whose payload is one long text with an escaped line break every 64 bytes, as
 /// a long answer arrives.

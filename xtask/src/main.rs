@@ -16,6 +16,7 @@ mod licences;
 mod npm;
 mod overhead;
 mod package;
+mod processes;
 mod program;
 mod screens;
 mod startup;
@@ -38,10 +39,13 @@ cargo xtask COMMAND
   api [--check]        write the public interface of each library under docs/public-api/, or compare it with that
   package              pack every published crate, build it from its package, publish it but for the upload
   dist                 make what a release of this platform consists of, under target/dist/
-  bench [FILTER]       run the criterion benches, shortened
+  bench [FILTER]       run the benches, shortened, and write the table in docs/performance.md
+                       (with FILTER, only its rows, and the document stays)
+  bench --check        fail if instruction counts or ratios are 20 % above benches/baseline.json
+  bench --save         write that baseline
   fuzz [TARGET] [--seconds N]
                        run the fuzz targets for ten minutes each (needs nightly Rust and cargo-fuzz)
-  startup [--runs N]   time `codex-companion --version` beside an empty program
+  startup [--runs N]   time `--version`, `status`, the hooks and the plugin's launcher beside an empty program
   screens [--check]    put what the program prints into the documents, or fail where it is not what they show
                        (screens NAME prints one of them)
   book                 build docs/ as a book under target/book, with a pinned mdBook
@@ -71,6 +75,8 @@ fn main() -> ExitCode {
         ["package"] => package::run(),
         ["dist"] => dist::run(),
         ["bench"] => bench::run(None),
+        ["bench", "--check"] => bench::check(),
+        ["bench", "--save"] => bench::save(),
         ["bench", filter] if !filter.starts_with('-') => bench::run(Some(filter)),
         ["fuzz"] => fuzz::run(None, None),
         ["fuzz", "--seconds", seconds] => fuzz::run(None, Some(seconds)),

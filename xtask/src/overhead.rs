@@ -3,45 +3,62 @@
 //! The measuring needs the scripted model, so it is behind a feature: every other command of xtask must start even
 //! when a library of ours does not compile.
 
+use std::path::Path;
+use std::process::Command;
+
+use crate::program::{self, Outcome};
+
+/// The file that takes what was measured, for `cargo xtask bench`.
+const FIGURES: &str = "COMPANION_BENCH_FIGURES";
+
+/// Runs few of each, and has the figures written into a file.
+pub(crate) fn figures(file: &Path) -> Outcome {
+    program::status(again(Some("12")).env(FIGURES, file))
+}
+
+/// Ourselves, with the feature.
+fn again(runs: Option<&str>) -> Command {
+    let mut command = program::cargo();
+    command.args(["run", "--quiet", "--release", "--package", "xtask", "--features", "overhead", "--"]);
+    command.arg("overhead").args(runs.map(|runs| ["--runs", runs]).into_iter().flatten());
+    command
+}
+
 #[cfg(not(feature = "overhead"))]
-pub(crate) fn run(runs: Option<&str>) -> crate::program::Outcome {
-    let mut command = crate::program::cargo();
-    command.args([
-        "run",
-        "--quiet",
-        "--release",
-        "--package",
-        "xtask",
-        "--features",
-        "overhead",
-        "--",
-        "overhead",
-    ]);
-    crate::program::status(command.args(runs.map(|runs| ["--runs", runs]).into_iter().flatten()))
+pub(crate) fn run(runs: Option<&str>) -> Outcome {
+    program::status(&mut again(runs))
 }
 
 #[cfg(feature = "overhead")]
 pub(crate) use measure::run;
 
 #[cfg(feature = "overhead")]
+mod background;
+#[cfg(feature = "overhead")]
 mod minimal;
 
 #[cfg(feature = "overhead")]
 mod measure {
+    use std::fmt::Write as _;
     use std::fs;
+    use std::io::Write as _;
     use std::path::{Path, PathBuf};
-    use std::process::Command;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
 
     use codex_rpc::scripted::home::CodexHome;
-    use codex_rpc::scripted::model::{ModelEndpoint, Reply};
+    use codex_rpc::scripted::model::{ModelEndpoint, Reply, Scenario};
 
+    use super::FIGURES;
+    use super::background::at_once;
     use super::minimal::{self, Until, Work};
     use crate::program::{self, Outcome};
-    use crate::timing::{self, Contestant};
+    use crate::timing::{self, Contestant, Timed};
     use crate::workspace::Workspace;
     use crate::{codex, startup};
 
     const RUNS: usize = 30;
+    const THREE_SECONDS: Duration = Duration::from_secs(3);
 
     pub(crate) fn run(runs: Option<&str>) -> Outcome {
         let runs = startup::parse_runs(runs, RUNS)?;
@@ -77,12 +94,58 @@ mod measure {
                 },
                 Contestant {
                     name: format!("codex-companion {work}"),
-                    run: Box::new(move || timing::run_silently(&mut command)),
+                    run: Box::new(move || run_silently(&mut command)),
                 },
             ];
-            println!("\n{}", timing::table(&timing::interleaved(contestants, runs)?));
+            let timed = timing::interleaved(contestants, runs)?;
+            println!("\n{}", timing::table(&timed));
+            note(&timed)?;
         }
+        let slow =
+            ModelEndpoint::start(Scenario::always(Reply::new().pause(THREE_SECONDS).say("Slept well.")))
+                .map_err(failed)?;
+        let slow_home = CodexHome::new(slow.base_url()).map_err(failed)?;
+        let together = |name: &str, home: &CodexHome, count: usize, broker: &str, runs: usize| {
+            let command = |words: &[&str]| {
+                let mut command = isolated(&companion, home);
+                command.args(words).arg("--cwd").arg(&repository);
+                command
+                    .env("CODEX_COMPANION_CODEX", &codex)
+                    .env("CODEX_COMPANION_HANDSHAKE_TIMEOUT_MS", "30000");
+                if words[0] == "task" {
+                    command.args(["--broker", broker]);
+                }
+                command
+            };
+            let run = Box::new(|| at_once(&command, count));
+            timing::interleaved(vec![Contestant { name: name.to_owned(), run }], runs)
+        };
+        let mut timed = together("twenty background tasks", &home, 20, "auto", runs.div_ceil(3))?;
+        timed.extend(together("ten background tasks of 3 s, a Codex each", &slow_home, 10, "never", 2)?);
+        timed.extend(together("eight background tasks of 3 s, one Codex", &slow_home, 8, "auto", 2)?);
+        println!("\n{}", timing::table(&timed));
+        note(&timed)?;
+        slow_home.close().map_err(failed)?;
         home.close().map_err(failed)
+    }
+
+    /// Leaves the medians where `cargo xtask bench` reads them.
+    fn note(timed: &[Timed]) -> Outcome {
+        let Some(file) = std::env::var_os(FIGURES) else { return Ok(()) };
+        let mut text = String::new();
+        for timed in timed {
+            _ = writeln!(text, "overhead/{}\t{}", timed.name, timed.median.as_secs_f64() * 1e9);
+        }
+        let mut file = fs::OpenOptions::new().append(true).open(file).map_err(|error| error.to_string())?;
+        file.write_all(text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    /// From before the command's start to after its end, with its streams closed.
+    fn run_silently(command: &mut Command) -> Outcome<Duration> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let begun = Instant::now();
+        program::status(command)?;
+        Ok(begun.elapsed())
     }
 
     /// A program that sees nothing of the user's: only PATH, and the private homes.

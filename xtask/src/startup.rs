@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::processes::{Setting, Subject};
 use crate::program::{self, Outcome};
-use crate::timing::{self, Contestant};
+use crate::timing;
 use crate::workspace::{self, Workspace};
 
 const RUNS: usize = 300;
@@ -13,32 +14,15 @@ const RUNS: usize = 300;
 pub(crate) fn run(runs: Option<&str>) -> Outcome {
     let runs = parse_runs(runs, RUNS)?;
     let target = Workspace::read()?.target;
-    let empty = empty_program(&target)?;
-    let companion = companion(&target)?;
-    let mut programs = vec![
-        ("an empty Rust program", empty, None),
-        ("codex-companion --version", companion, Some("--version")),
-    ];
-    let nothing = PathBuf::from("/bin/true");
-    if nothing.exists() {
-        programs.push(("/bin/true", nothing, None));
-    }
-    let command = |program: &Path, argument: Option<&str>| {
-        let mut command = Command::new(program);
-        command.args(argument);
-        command
-    };
-    let contestants = programs.iter().map(|(name, program, argument)| {
-        let mut command = command(program, *argument);
-        Contestant { name: (*name).to_owned(), run: Box::new(move || timing::run_silently(&mut command)) }
-    });
-    let timed = timing::interleaved(contestants.collect(), runs)?;
+    let setting = Setting::new(&target, companion(&target)?)?;
+    let mut subjects = setting.starts(empty_program(&target)?)?;
+    let timed = timing::interleaved(subjects.iter_mut().map(Subject::contestant).collect(), runs)?;
     println!("{runs} interleaved runs, spawn to exit:\n\n{}", timing::table(&timed));
 
     let mut rows = vec![["".to_owned(), "instructions".to_owned(), "counted by".to_owned()]];
-    for (name, program, argument) in &programs {
-        if let Some((count, tool)) = instructions(&command(program, *argument)) {
-            rows.push([(*name).to_owned(), count.to_string(), tool.to_owned()]);
+    for subject in subjects.iter().filter(|subject| subject.counted) {
+        if let Some((count, tool)) = instructions(subject) {
+            rows.push([subject.name.clone(), count.to_string(), tool.to_owned()]);
         }
     }
     match rows.len() {
@@ -65,7 +49,7 @@ pub(crate) fn companion(target: &Path) -> Outcome<PathBuf> {
 }
 
 /// The floor: what this system takes to start and end any Rust program.
-fn empty_program(target: &Path) -> Outcome<PathBuf> {
+pub(crate) fn empty_program(target: &Path) -> Outcome<PathBuf> {
     let folder = target.join("empty-program");
     let source = folder.join("empty.rs");
     let program = folder.join(format!("empty{}", std::env::consts::EXE_SUFFIX));
@@ -80,20 +64,17 @@ fn empty_program(target: &Path) -> Outcome<PathBuf> {
 }
 
 /// User-space instructions of one run: they hardly vary from run to run, unlike time.
-fn instructions(command: &Command) -> Option<(u64, &'static str)> {
-    let wrapped = |tool: &str, arguments: &[&str]| {
-        let mut wrapped = Command::new(tool);
-        wrapped.args(arguments).arg(command.get_program()).args(command.get_args());
-        let output = wrapped.output().ok().filter(|output| output.status.success())?;
-        Some(String::from_utf8_lossy(&output.stderr).into_owned())
+fn instructions(subject: &Subject) -> Option<(u64, &'static str)> {
+    let perf = || {
+        perf_count(&subject.under("perf", &["stat", "--field-separator=,", "--event=instructions:u", "--"])?)
     };
-    let perf =
-        || perf_count(&wrapped("perf", &["stat", "--field-separator=,", "--event=instructions:u", "--"])?);
-    let callgrind = || {
-        let arguments = ["--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-children=no"];
-        callgrind_count(&wrapped("valgrind", &arguments)?)
-    };
-    perf().map(|count| (count, "perf")).or_else(|| callgrind().map(|count| (count, "callgrind")))
+    perf().map(|count| (count, "perf")).or_else(|| callgrind(subject).map(|count| (count, "callgrind")))
+}
+
+/// The same, counted by simulation: as slow as it is, it counts the same anywhere.
+pub(crate) fn callgrind(subject: &Subject) -> Option<u64> {
+    let arguments = ["--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-children=no"];
+    callgrind_count(&subject.under("valgrind", &arguments)?)
 }
 
 /// `12345,,instructions:u,…`; a machine without counters says `<not supported>` instead of a number.
@@ -102,7 +83,7 @@ fn perf_count(told: &str) -> Option<u64> {
 }
 
 /// `==1== Collected : 12345`
-fn callgrind_count(told: &str) -> Option<u64> {
+pub(crate) fn callgrind_count(told: &str) -> Option<u64> {
     told.lines().find_map(|line| line.split_once("Collected : "))?.1.trim().parse().ok()
 }
 

@@ -3,10 +3,9 @@
 //! A time alone says more about the machine than about the program, so what is reported is the ratio of medians
 //! within one run, in which the programs take turns: whatever disturbs the machine disturbs them alike.
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::program::{self, Outcome};
+use crate::program::Outcome;
 
 pub(crate) struct Contestant<'a> {
     pub(crate) name: String,
@@ -81,14 +80,6 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
         text.push('\n');
     }
     text
-}
-
-/// Runs the command with its streams closed: from before its start to after its end.
-pub(crate) fn run_silently(command: &mut Command) -> Outcome<Duration> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let begun = Instant::now();
-    program::status(command)?;
-    Ok(begun.elapsed())
 }
 
 #[cfg(test)]

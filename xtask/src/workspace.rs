@@ -29,7 +29,6 @@ pub(crate) struct Package {
     pub(crate) keywords: usize,
     pub(crate) categories: usize,
     pub(crate) dependencies: Vec<Dependency>,
-    pub(crate) benches: Vec<String>,
     /// Its features but `default`.
     pub(crate) features: Vec<String>,
 }
@@ -65,8 +64,6 @@ impl Package {
     fn parse(package: &Value, root: &Path) -> Option<Self> {
         let manifest = Path::new(package["manifest_path"].as_str()?);
         let folder = manifest.parent()?.strip_prefix(root).ok()?;
-        let targets = package["targets"].as_array()?;
-        let benches = targets.iter().filter(|target| target["kind"][0] == "bench");
         let dependencies = package["dependencies"].as_array()?.iter().map(|dependency| {
             Some(Dependency {
                 name: dependency["name"].as_str()?.to_owned(),
@@ -85,7 +82,6 @@ impl Package {
             keywords: package["keywords"].as_array()?.len(),
             categories: package["categories"].as_array()?.len(),
             dependencies: dependencies.collect::<Option<_>>()?,
-            benches: benches.filter_map(|bench| bench["name"].as_str().map(str::to_owned)).collect(),
         })
     }
 }
@@ -108,7 +104,7 @@ mod tests {
     fn metadata_is_read() {
         let text = r#"{"workspace_root":"/w","target_directory":"/w/target","packages":[{
             "name":"a","manifest_path":"/w/crates/a/Cargo.toml","publish":[],"description":null,
-            "keywords":["k"],"features":{"default":["x"],"x":[]},"categories":[],"targets":[{"kind":["bench"],"name":"frames"},{"kind":["lib"],"name":"a"}],
+            "keywords":["k"],"features":{"default":["x"],"x":[]},"categories":[],
             "dependencies":[{"name":"b","kind":null,"path":"/w/crates/b"},{"name":"c","kind":"dev"}]}]}"#;
         let workspace = Workspace::parse(text).unwrap();
         let package = &workspace.packages[0];
@@ -117,10 +113,7 @@ mod tests {
             ("crates/a", false, false)
         );
         assert_eq!((package.keywords, package.categories), (1, 0));
-        assert_eq!(
-            (&*package.benches, &*package.features),
-            (&["frames".to_owned()][..], &["x".to_owned()][..])
-        );
+        assert_eq!(package.features, ["x"]);
         let dependency = |name: &str, dev, local| Dependency { name: name.to_owned(), dev, local };
         assert_eq!(package.dependencies, [dependency("b", false, true), dependency("c", true, false)]);
     }

@@ -1,4 +1,4 @@
-//! Repositories to measure on, made once and kept under `target/tmp`.
+//! Repositories to measure on, made once and kept under the workspace's `target/`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,13 +9,21 @@ use std::process::{Command, Stdio};
 /// Raise it when a generator changes: what was made before is made anew.
 const VERSION: u32 = 1;
 
-pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+/// Runs git to its end and gives what it printed.
+///
+/// # Panics
+/// When git cannot be run or fails.
+pub fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     let output = command(folder, arguments).stdin(Stdio::null()).output().expect("git runs");
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
-pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+/// A git that sees nothing of the user's configuration.
+///
+/// # Panics
+/// When there is no `PATH`.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("git");
     command
         .args(arguments)
@@ -29,7 +37,7 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// 20 files, 2 of them changed.
-pub(crate) fn small() -> PathBuf {
+pub fn small() -> PathBuf {
     made("small", |folder| {
         let files = (0..20).map(|at| (format!("src/file-{at}.rs"), lines(at, 100)));
         import(folder, "refs/heads/main", "first", files, None);
@@ -41,7 +49,7 @@ pub(crate) fn small() -> PathBuf {
 }
 
 /// 50,000 files in 2,500 folders, 3 of them changed, and 200 untracked.
-pub(crate) fn large() -> PathBuf {
+pub fn large() -> PathBuf {
     made("large", |folder| {
         let name = |at: u64| format!("part-{}/group-{}/file-{at}.rs", at / 1000, at / 20 % 50);
         import(folder, "refs/heads/main", "first", (0..50_000).map(|at| (name(at), lines(at, 8))), None);
@@ -57,7 +65,7 @@ pub(crate) fn large() -> PathBuf {
 }
 
 /// 2,000 changed files whose patches are 200 MB together.
-pub(crate) fn big_diff() -> PathBuf {
+pub fn big_diff() -> PathBuf {
     made("big-diff", |folder| {
         let name = |at: u64| format!("data-{}/file-{at}.txt", at / 100);
         import(folder, "refs/heads/main", "first", (0..2000).map(|at| (name(at), lines(at, 1250))), None);
@@ -69,7 +77,7 @@ pub(crate) fn big_diff() -> PathBuf {
 }
 
 /// One changed file of 200 MB.
-pub(crate) fn big_file() -> PathBuf {
+pub fn big_file() -> PathBuf {
     made("big-file", |folder| {
         let content = lines(1, 5_000_000);
         let mut changed = content.clone();
@@ -82,7 +90,7 @@ pub(crate) fn big_file() -> PathBuf {
 }
 
 /// 10,000 untracked files of 2 KB.
-pub(crate) fn untracked() -> PathBuf {
+pub fn untracked() -> PathBuf {
     made("untracked", |folder| {
         import(folder, "refs/heads/main", "first", std::iter::once(("a.txt".into(), lines(0, 10))), None);
         check_out(folder);
@@ -97,7 +105,7 @@ pub(crate) fn untracked() -> PathBuf {
 }
 
 /// A branch of 5,000 commits that changes 300 of 1,000 files.
-pub(crate) fn branch() -> PathBuf {
+pub fn branch() -> PathBuf {
     made("branch", |folder| {
         let name = |at: u64| format!("src/part-{}/file-{at}.rs", at / 50);
         import(folder, "refs/heads/main", "first", (0..1000).map(|at| (name(at), lines(at, 200))), None);
@@ -116,8 +124,24 @@ pub(crate) fn branch() -> PathBuf {
     })
 }
 
+/// The repository of this name: that of the function of the same name, with `-` for `_`.
+///
+/// # Panics
+/// When there is none.
+pub fn named(name: &str) -> PathBuf {
+    match name {
+        "small" => small(),
+        "large" => large(),
+        "big-diff" => big_diff(),
+        "big-file" => big_file(),
+        "untracked" => untracked(),
+        "branch" => branch(),
+        _ => panic!("there is no repository {name}"),
+    }
+}
+
 fn made(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("review-target-{VERSION}")).join(name);
+    let folder = target().join(format!("tmp/review-target-{VERSION}")).join(name);
     let done = folder.join(".git/made-for-the-bench");
     if !done.exists() {
         if folder.exists() {
@@ -132,6 +156,13 @@ fn made(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
         fs::write(done, "").expect("writable");
     }
     folder
+}
+
+/// The target folder: ours is the program that runs, in `target/PROFILE` or `target/PROFILE/deps`.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().expect("a program knows where it is");
+    let built = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).expect("cargo built it");
+    built.parent().expect("profiles have a folder each").to_path_buf()
 }
 
 fn check_out(folder: &Path) {
