@@ -2,13 +2,17 @@
 //!
 //! `cargo bench -p companion-benches --bench review_target`; the repositories are made at the first run.
 
+#[path = "../src/bin/workloads/look.rs"]
+mod look;
+#[path = "../src/bin/workloads/repositories.rs"]
+mod repositories;
+
 use std::path::Path;
 
 use codex_review_target::{Cancel, CollectOptions, ConfigScope, ResolveOptions, collect, resolve};
-use companion_benches::look::{self, size};
-use companion_benches::repositories;
-use companion_benches::workload::{BRANCH, WORK_TREE};
 use criterion::{Criterion, criterion_group, criterion_main};
+
+use look::{BRANCH, WORK_TREE, size};
 
 fn context(folder: &Path) {
     let options = ResolveOptions::new().config(ConfigScope::Repository);

@@ -1,10 +1,7 @@
-//! What the benches share.
+//! What the benches share. No more than is light to link: each bench is optimised with all that this crate uses.
 
-pub mod look;
-pub mod repositories;
 pub mod routing;
 pub mod storing;
-pub mod workload;
 
 /// The notifications that the real app-server sent in our recorded exchanges, one a line.
 pub const NOTIFICATIONS: &[u8] = include_bytes!("../../crates/codex-rpc/tests/fixtures/notifications.jsonl");

@@ -9,11 +9,16 @@
 //! - `lstat FOLDER`: asks the file system for each file that git tracks there.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for xtask and people")]
 
+mod look;
+mod repositories;
+mod workload;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use companion_benches::workload::{WORKLOADS, Workload, quickest};
-use companion_benches::{look, repositories, storing};
+use companion_benches::storing;
+
+use workload::{WORKLOADS, Workload, quickest};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,9 +38,9 @@ fn main() -> ExitCode {
             _ => return usage(),
         },
         ["ratios"] => WORKLOADS.iter().for_each(ratio),
-        ["repository", name] => println!("{}", repositories::named(name).display()),
+        ["repository", name] => println!("{}", repository(name).display()),
         ["peak", name] => {
-            look::size(&repositories::named(name));
+            look::size(&repository(name));
             let Some(peak) = peak() else { return ExitCode::FAILURE };
             println!("{peak}");
         }
@@ -57,6 +62,19 @@ fn usage() -> ExitCode {
 
 fn find(name: &str) -> Option<&'static Workload> {
     WORKLOADS.iter().find(|workload| workload.name == name)
+}
+
+/// The generated repository of this name.
+fn repository(name: &str) -> PathBuf {
+    match name {
+        "small" => repositories::small(),
+        "large" => repositories::large(),
+        "big-diff" => repositories::big_diff(),
+        "big-file" => repositories::big_file(),
+        "untracked" => repositories::untracked(),
+        "branch" => repositories::branch(),
+        _ => panic!("there is no repository {name}"),
+    }
 }
 
 fn ratio(workload: &Workload) {

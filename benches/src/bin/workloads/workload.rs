@@ -14,33 +14,34 @@ use codex_rpc::protocol::ServerNotification;
 use serde_json::Value;
 use tokio_util::codec::Decoder;
 
-use crate::look::{lstat, size, tracked};
+use companion_benches::routing::{ByValue, Desk, delta, request};
+use companion_benches::storing::{Floor, full, running};
+use companion_benches::{NOTIFICATIONS, long_text, notifications};
+
+use crate::look::{BRANCH, WORK_TREE, lstat, size, tracked};
 use crate::repositories::{self, git};
-use crate::routing::{ByValue, Desk, delta, request};
-use crate::storing::{Floor, full, running};
-use crate::{NOTIFICATIONS, long_text, notifications};
 
 /// Does the work once and tells how long the part that counts took.
-pub type Go = Box<dyn FnMut() -> Duration>;
+pub(crate) type Go = Box<dyn FnMut() -> Duration>;
 
 /// A workload that is ready to run.
-pub struct Pair {
+pub(crate) struct Pair {
     /// Our way.
-    pub ours: Go,
+    pub(crate) ours: Go,
     /// The peer's or the floor's.
-    pub beside: Option<Go>,
+    pub(crate) beside: Option<Go>,
 }
 
 /// A workload's name and how it is made ready.
-pub struct Workload {
+pub(crate) struct Workload {
     /// What it does; with another side, what that is behind a colon.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Whether it does the same instructions again and again.
-    pub counted: bool,
+    pub(crate) counted: bool,
     /// How often both sides take turns.
-    pub turns: u32,
+    pub(crate) turns: u32,
     /// Makes it ready.
-    pub make: fn() -> Pair,
+    pub(crate) make: fn() -> Pair,
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> Duration {
@@ -62,7 +63,7 @@ const fn small(name: &'static str, make: fn() -> Pair) -> Workload {
 }
 
 /// All of them.
-pub const WORKLOADS: &[Workload] = &[
+pub(crate) const WORKLOADS: &[Workload] = &[
     small("scan : Value", || pair(go(scan), go(value))),
     small("scan and look : Value", || pair(go(scan_and_look), go(value_and_look))),
     small("typed notifications : Value", || pair(go(typed), go(value))),
@@ -172,21 +173,6 @@ pub const WORKLOADS: &[Workload] = &[
     },
 ];
 
-/// What a caller of git would run to size the work tree.
-pub const WORK_TREE: &[&[&str]] = &[
-    &["status", "--porcelain=v2", "-uall"],
-    &["diff", "--shortstat"],
-    &["diff", "--cached", "--shortstat"],
-    &["ls-files", "-o", "--exclude-standard"],
-];
-
-/// And a branch.
-pub const BRANCH: &[&[&str]] = &[
-    &["status", "--porcelain=v2", "-uall"],
-    &["merge-base", "main", "HEAD"],
-    &["diff", "--shortstat", "main...HEAD"],
-];
-
 fn beside_git(folder: &Path, commands: &'static [&'static [&'static str]]) -> Pair {
     let (ours, theirs) = (folder.to_path_buf(), folder.to_path_buf());
     pair(
@@ -282,8 +268,7 @@ fn split_and_freeze() -> Go {
 }
 
 /// The quickest of each side's turns.
-#[must_use]
-pub fn quickest(ours: &mut Go, beside: &mut Go, turns: u32) -> (Duration, Duration) {
+pub(crate) fn quickest(ours: &mut Go, beside: &mut Go, turns: u32) -> (Duration, Duration) {
     let mut best = (Duration::MAX, Duration::MAX);
     for turn in 0..=turns {
         let taken = (ours(), beside());

@@ -10,20 +10,14 @@ use std::process::{Command, Stdio};
 const VERSION: u32 = 1;
 
 /// Runs git to its end and gives what it printed.
-///
-/// # Panics
-/// When git cannot be run or fails.
-pub fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     let output = command(folder, arguments).stdin(Stdio::null()).output().expect("git runs");
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
 /// A git that sees nothing of the user's configuration.
-///
-/// # Panics
-/// When there is no `PATH`.
-pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("git");
     command
         .args(arguments)
@@ -37,7 +31,7 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// 20 files, 2 of them changed.
-pub fn small() -> PathBuf {
+pub(crate) fn small() -> PathBuf {
     made("small", |folder| {
         let files = (0..20).map(|at| (format!("src/file-{at}.rs"), lines(at, 100)));
         import(folder, "refs/heads/main", "first", files, None);
@@ -49,7 +43,7 @@ pub fn small() -> PathBuf {
 }
 
 /// 50,000 files in 2,500 folders, 3 of them changed, and 200 untracked.
-pub fn large() -> PathBuf {
+pub(crate) fn large() -> PathBuf {
     made("large", |folder| {
         let name = |at: u64| format!("part-{}/group-{}/file-{at}.rs", at / 1000, at / 20 % 50);
         import(folder, "refs/heads/main", "first", (0..50_000).map(|at| (name(at), lines(at, 8))), None);
@@ -65,7 +59,7 @@ pub fn large() -> PathBuf {
 }
 
 /// 2,000 changed files whose patches are 200 MB together.
-pub fn big_diff() -> PathBuf {
+pub(crate) fn big_diff() -> PathBuf {
     made("big-diff", |folder| {
         let name = |at: u64| format!("data-{}/file-{at}.txt", at / 100);
         import(folder, "refs/heads/main", "first", (0..2000).map(|at| (name(at), lines(at, 1250))), None);
@@ -77,7 +71,7 @@ pub fn big_diff() -> PathBuf {
 }
 
 /// One changed file of 200 MB.
-pub fn big_file() -> PathBuf {
+pub(crate) fn big_file() -> PathBuf {
     made("big-file", |folder| {
         let content = lines(1, 5_000_000);
         let mut changed = content.clone();
@@ -90,7 +84,7 @@ pub fn big_file() -> PathBuf {
 }
 
 /// 10,000 untracked files of 2 KB.
-pub fn untracked() -> PathBuf {
+pub(crate) fn untracked() -> PathBuf {
     made("untracked", |folder| {
         import(folder, "refs/heads/main", "first", std::iter::once(("a.txt".into(), lines(0, 10))), None);
         check_out(folder);
@@ -105,7 +99,7 @@ pub fn untracked() -> PathBuf {
 }
 
 /// A branch of 5,000 commits that changes 300 of 1,000 files.
-pub fn branch() -> PathBuf {
+pub(crate) fn branch() -> PathBuf {
     made("branch", |folder| {
         let name = |at: u64| format!("src/part-{}/file-{at}.rs", at / 50);
         import(folder, "refs/heads/main", "first", (0..1000).map(|at| (name(at), lines(at, 200))), None);
@@ -122,22 +116,6 @@ pub fn branch() -> PathBuf {
         git(folder, &["symbolic-ref", "HEAD", "refs/heads/topic"]);
         check_out(folder);
     })
-}
-
-/// The repository of this name: that of the function of the same name, with `-` for `_`.
-///
-/// # Panics
-/// When there is none.
-pub fn named(name: &str) -> PathBuf {
-    match name {
-        "small" => small(),
-        "large" => large(),
-        "big-diff" => big_diff(),
-        "big-file" => big_file(),
-        "untracked" => untracked(),
-        "branch" => branch(),
-        _ => panic!("there is no repository {name}"),
-    }
 }
 
 fn made(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
