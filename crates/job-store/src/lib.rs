@@ -29,7 +29,7 @@ pub use import::ImportReport;
 pub use job::{Job, MAX_ERROR, MAX_JOB, MAX_SUMMARY, Record, Status};
 pub use layout::workspace_folder;
 pub use lifecycle::{Cancel, Lease};
-pub use lock::{HeldLock, Locks, OsLocks};
+pub use lock::{Access, HeldLock, Locks, OsLocks};
 pub use log::{Follow, FollowFrom, Followed, LogLine, LogReader, LogWriter};
 pub use options::{Filter, Platform, Retention, StoreOptions};
 pub use process::{OsProcesses, ProcessIdentity, Processes};

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::job::{Job, Record, Status};
-use crate::lock::{HeldLock, lock_within};
+use crate::lock::{Access, HeldLock, lock_within};
 use crate::process::ProcessIdentity;
 use crate::steps::{JobUpdate, NewJob, Outcome};
 use crate::store::{Store, unknown};
@@ -129,7 +129,7 @@ impl Store {
     /// `UnknownJob`, `AlreadyFinished`, or what the filesystem says.
     pub fn hand_over(&self, id: &JobId, worker: u32) -> Result<()> {
         let lease = self.layout().lease(id);
-        let _lease = match self.platform().locks.try_lock(&lease, false) {
+        let _lease = match self.platform().locks.try_lock(&lease, Access::Look) {
             Ok(Some(lease)) => lease,
             Ok(None) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.no_lease(id)),
@@ -196,7 +196,7 @@ impl Store {
             Status::Completed | Status::Failed | Status::Cancelled => Err(finished(&self.job(id)?)),
         };
         let deadline = self.options().lock_deadline;
-        match lock_within(&*platform.locks, &*platform.clock, &path, false, deadline, taken) {
+        match lock_within(&*platform.locks, &*platform.clock, &path, Access::Keep, deadline, taken) {
             Err(error) if error.kind() == ErrorKind::Removed => Err(self.no_lease(id)),
             locked => locked,
         }
@@ -290,7 +290,7 @@ impl Store {
             writable => writable?,
         };
         let path = self.layout().lease(id);
-        let free = match self.platform().locks.try_lock(&path, false) {
+        let free = match self.platform().locks.try_lock(&path, Access::Look) {
             Ok(lease) => lease,
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("lock", &path, error)),
@@ -403,7 +403,7 @@ impl Store {
             }
         };
         let path = self.layout().lease(&job.id);
-        match self.platform().locks.try_lock(&path, false) {
+        match self.platform().locks.try_lock(&path, Access::Look) {
             Ok(lease) => Ok(lease.map(|lease| Death { reason, _lease: Some(lease) })),
             // Somebody has removed the lease file; its owner may hold it nevertheless.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

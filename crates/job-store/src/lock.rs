@@ -8,13 +8,25 @@ use crate::storage::private;
 use crate::time::Clock;
 use crate::{Error, ErrorKind, Result};
 
+/// What a lock is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To keep it; a file that is not there is made.
+    Create,
+    /// To keep it; the file is there.
+    Keep,
+    /// For a look, and no longer than that. It leaves nothing that whoever watches the folder would wake up from: two that
+    /// watch and look would keep each other awake.
+    Look,
+}
+
 /// The locks that the operating system keeps for a process and lets go when the process ends, however it ends.
 pub trait Locks: fmt::Debug + Send + Sync {
     /// Takes the lock on the file at `path` if it is free; never waits. `None` when somebody holds it.
     ///
     /// # Errors
-    /// `NotFound` when the file does not exist and `create` is false; any other failure of the system.
-    fn try_lock(&self, path: &Path, create: bool) -> io::Result<Option<Box<dyn HeldLock>>>;
+    /// `NotFound` when the file does not exist and `access` does not make it; any other failure of the system.
+    fn try_lock(&self, path: &Path, access: Access) -> io::Result<Option<Box<dyn HeldLock>>>;
 }
 
 /// A lock that is held until this value is dropped.
@@ -36,28 +48,25 @@ struct OsLock {
 }
 
 impl Locks for OsLocks {
-    #[expect(clippy::disallowed_methods, reason = "a lock file has no content that matters")]
-    fn try_lock(&self, path: &Path, create: bool) -> io::Result<Option<Box<dyn HeldLock>>> {
-        let mut options = OpenOptions::new(); // tidy: allow(storage) a lock file has no content that matters
-        options.read(true).write(true).create(create);
-        let file = match private(&mut options).open(path) {
-            // In a read-only folder a lease can still be looked at.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
-                ) && !create =>
-            {
-                File::open(path)?
-            }
-            opened => opened?,
-        };
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(OsLock { file, path: path.to_owned() }))),
+    fn try_lock(&self, path: &Path, access: Access) -> io::Result<Option<Box<dyn HeldLock>>> {
+        let lock = |file: File| match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(OsLock { file, path: path.to_owned() }) as Box<dyn HeldLock>)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
+        };
+        if access == Access::Look {
+            // A file that was open for writing is noticed when it is closed. Some network file systems lock no other.
+            let looked = lock(File::open(path)?);
+            return looked.or_else(|_| lock(open(path, false)?));
         }
+        lock(open(path, access == Access::Create)?)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a lock file has no content that matters")]
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new(); // tidy: allow(storage) a lock file has no content that matters
+    private(options.read(true).write(true).create(create)).open(path)
 }
 
 impl HeldLock for OsLock {
@@ -99,14 +108,14 @@ pub(crate) fn lock_within(
     locks: &dyn Locks,
     clock: &dyn Clock,
     path: &Path,
-    create: bool,
+    access: Access,
     deadline: Duration,
     mut give_up: impl FnMut() -> Result<()>,
 ) -> Result<Box<dyn HeldLock>> {
     let start = clock.monotonic();
     let mut pause = FIRST_PAUSE;
     loop {
-        let attempt = locks.try_lock(path, create).map_err(|error| Error::io("lock", path, error))?;
+        let attempt = locks.try_lock(path, access).map_err(|error| Error::io("lock", path, error))?;
         // A folder that was removed and made again has another file under the same name: that one counts.
         if let Some(held) = attempt
             && held.is_current().map_err(|error| Error::io("lock", path, error))?

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ConfigFile};
 use crate::job::Record;
-use crate::lock::HeldLock;
+use crate::lock::{Access, HeldLock};
 use crate::store::Store;
 use crate::view::{IndexState, Loaded, View};
 use crate::{FORMAT_VERSION, JobId, Notice, NoticeKind, Result, durable};
@@ -28,7 +28,7 @@ impl Store {
 
     /// Mends what a reader has found. A reader never waits: if a writer is at work, it will find the same.
     pub(crate) fn mend(&self, seen: &View) {
-        let lock = match self.platform().locks.try_lock(&self.layout().lock, true) {
+        let lock = match self.platform().locks.try_lock(&self.layout().lock, Access::Create) {
             Ok(Some(lock)) if lock.is_current().unwrap_or(false) => lock,
             Ok(_) => return,
             Err(error) => {
@@ -59,7 +59,7 @@ impl Store {
     /// Keeps the bytes of a corrupt record aside and writes what is left of it. The lock is held.
     fn mend_record(&self, id: &JobId, view: &mut View) -> Result<bool> {
         let Loaded::Corrupt(why) = self.load_job(id)? else { return Ok(false) };
-        let _lease = match self.platform().locks.try_lock(&self.layout().lease(id), false) {
+        let _lease = match self.platform().locks.try_lock(&self.layout().lease(id), Access::Look) {
             // Its owner lives, has the whole record in memory, and will write it.
             Ok(None) => return Ok(false),
             Ok(Some(lease)) => Some(lease),
@@ -89,7 +89,7 @@ impl Store {
             let message = format!("{} is corrupt ({why}) and stays: {error}", self.layout().config.display());
             self.notice(Notice::new(NoticeKind::Corrupt, message));
         };
-        let _lock = match self.platform().locks.try_lock(&self.layout().lock, true) {
+        let _lock = match self.platform().locks.try_lock(&self.layout().lock, Access::Create) {
             Ok(Some(lock)) => lock,
             Ok(None) => return,
             Err(error) => return told(&error),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::layout::Files;
+use crate::lock::Access;
 use crate::options::Retention;
 use crate::store::Store;
 use crate::view::{IndexState, View, newest_first};
@@ -63,7 +64,7 @@ impl Store {
 
     fn lease_is_free(&self, id: &JobId) -> Result<bool> {
         let path = self.layout().lease(id);
-        match self.platform().locks.try_lock(&path, false) {
+        match self.platform().locks.try_lock(&path, Access::Look) {
             Ok(lock) => Ok(lock.is_some()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(error) => Err(Error::io("lock", &path, error)),

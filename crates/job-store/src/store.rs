@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::job::{Job, Record, Status};
 use crate::layout::Layout;
-use crate::lock::{HeldLock, lock_within};
+use crate::lock::{Access, HeldLock, lock_within};
 use crate::options::{Filter, Platform, StoreOptions};
 use crate::process::ProcessIdentity;
 use crate::view::{IndexState, Loaded, newer};
@@ -205,7 +205,7 @@ impl Store {
         let Some(owner) = job.named_owner().filter(|_| job.status == Status::Running) else {
             return Ok(None);
         };
-        let held = match self.platform().locks.try_lock(&self.layout().lease(id), false) {
+        let held = match self.platform().locks.try_lock(&self.layout().lease(id), Access::Look) {
             Ok(lock) => lock.is_none(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(Error::io("lock", &self.layout().lease(id), error)),
@@ -307,7 +307,9 @@ impl Store {
     pub(crate) fn lock(&self) -> Result<Box<dyn HeldLock>> {
         let platform = self.platform();
         let deadline = self.options().lock_deadline;
-        lock_within(&*platform.locks, &*platform.clock, &self.layout().lock, true, deadline, || Ok(()))
+        lock_within(&*platform.locks, &*platform.clock, &self.layout().lock, Access::Create, deadline, || {
+            Ok(())
+        })
     }
 }
 

@@ -1,9 +1,15 @@
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use codex_job_store::{FollowFrom, Followed, Job, JobId, Lease, LogLine, LogReader, Outcome, Status, Store};
+use codex_job_store::{
+    Access, FollowFrom, Followed, HeldLock, Job, JobId, Lease, Locks, LogLine, LogReader, OsLocks, Outcome,
+    Status, Store,
+};
 
 use crate::support::{Home, new_job};
 
@@ -212,6 +218,33 @@ fn following_ends_when_the_worker_dies_and_times_out_when_nothing_happens() {
     let Followed::Finished(job) = follow.next(LONG).unwrap() else { panic!("it has ended") };
     assert_eq!(job.status, Status::Failed);
     assert_eq!(waiting.join().unwrap(), [*job]);
+}
+
+/// Looking at a lease must not wake those who wait for it, ourselves included.
+#[test]
+fn a_wait_sleeps_and_so_do_those_beside_it() {
+    #[derive(Debug, Default)]
+    struct Counting(AtomicUsize);
+    impl Locks for Counting {
+        fn try_lock(&self, path: &Path, access: Access) -> io::Result<Option<Box<dyn HeldLock>>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            OsLocks.try_lock(path, access)
+        }
+    }
+    let mut home = Home::with_time();
+    let (id, _lease) = running(&home.store());
+    let looks = Arc::new(Counting::default());
+    home.options.platform.locks = looks.clone();
+    let enough = Duration::from_millis(300);
+    let beside = {
+        let (store, id) = (home.store(), id.clone());
+        thread::spawn(move || store.follow(&id, FollowFrom::End).unwrap().next(enough).unwrap())
+    };
+    home.store().wait(&[id], enough).unwrap();
+    assert_eq!(beside.join().unwrap(), Followed::TimedOut);
+    // One look each as they begin, as they end, and for each second.
+    let looks = looks.0.load(Ordering::Relaxed);
+    assert!((2..=12).contains(&looks), "{looks} looks");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use codex_job_store::{
-    Clock, Disk, Filter, HeldLock, Job, JobId, Locks, NewJob, OsLocks, Storage, Store, StoreOptions,
+    Access, Clock, Disk, Filter, HeldLock, Job, JobId, Locks, NewJob, OsLocks, Storage, Store, StoreOptions,
     SystemClock, Timestamp,
 };
 use tempfile::TempDir;
@@ -368,9 +368,9 @@ impl Storage for Faults {
 }
 
 impl Locks for Faults {
-    fn try_lock(&self, path: &Path, create: bool) -> io::Result<Option<Box<dyn HeldLock>>> {
+    fn try_lock(&self, path: &Path, access: Access) -> io::Result<Option<Box<dyn HeldLock>>> {
         self.whole_step("lock", path)?;
-        OsLocks.try_lock(path, create)
+        OsLocks.try_lock(path, access)
     }
 }
 
