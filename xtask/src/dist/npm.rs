@@ -90,7 +90,9 @@ fn launcher(release: &Release<'_>, platforms: &[Platform]) -> Outcome<Vec<u8>> {
         Entry::of_repository(LAUNCHER)?.at("bin/codex-companion.js").executable(),
         Entry::of_repository(README)?.at("README.md"),
     ];
-    pack(release, &manifest, entries)
+    // Nothing is compiled into it.
+    let own = release.legal.iter().filter(|entry| entry.path.starts_with("LICENSE")).cloned();
+    pack(release, &manifest, entries.into_iter().chain(own).collect())
 }
 
 fn for_platform(release: &Release<'_>, platform: &Platform, program: &Entry) -> Outcome<Vec<u8>> {
@@ -109,7 +111,9 @@ fn for_platform(release: &Release<'_>, platform: &Platform, program: &Entry) -> 
         platform.target
     );
     let path = format!("bin/{}", program.path);
-    pack(release, &manifest, vec![program.clone().at(path).executable(), Entry::new("README.md", readme)])
+    let mut entries = release.legal.to_vec();
+    entries.extend([program.clone().at(path).executable(), Entry::new("README.md", readme)]);
+    pack(release, &manifest, entries)
 }
 
 fn manifest(release: &Release<'_>, name: &str) -> Value {
@@ -128,7 +132,6 @@ fn manifest(release: &Release<'_>, name: &str) -> Value {
 fn pack(release: &Release<'_>, manifest: &Value, mut entries: Vec<Entry>) -> Outcome<Vec<u8>> {
     let text = serde_json::to_string_pretty(manifest).map_err(|error| error.to_string())?;
     entries.push(Entry::new("package.json", text + "\n"));
-    entries.extend(release.legal.iter().cloned());
     archive::tar_gz("package", &entries, release.time)
 }
 
