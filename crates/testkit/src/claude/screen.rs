@@ -67,6 +67,32 @@ impl Screen {
         self
     }
 
+    /// Presses Enter as a person does who looks whether it helped: a key that comes while the screen is set up anew is lost,
+    /// and on an empty line it does nothing.
+    ///
+    /// # Panics
+    ///
+    /// When what was to come of it does not in [`LIMIT`].
+    #[track_caller]
+    pub fn submit(&self, came: impl Fn() -> bool) -> &Self {
+        const AGAIN: Duration = Duration::from_secs(5);
+        let mut pressed: Option<Instant> = None;
+        self.wait_until("what Enter begins", |_| {
+            if pressed
+                .get_or_insert_with(|| {
+                    self.press("Enter");
+                    Instant::now()
+                })
+                .elapsed()
+                > AGAIN
+            {
+                pressed = None;
+            }
+            came()
+        });
+        self
+    }
+
     /// Waits until the screen shows this text, and gives the screen.
     ///
     /// # Panics
@@ -83,7 +109,7 @@ impl Screen {
     ///
     /// When it does not come to that in [`LIMIT`].
     #[track_caller]
-    pub fn wait_until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut(&str) -> bool) -> String {
         let deadline = Instant::now() + LIMIT;
         loop {
             let screen = self.text();

@@ -103,8 +103,7 @@ fn words_reach_codex_after_the_screen_was_cleared() {
     let screen = Screen::start(&desk.claude, &["--plugin-dir", plugin.to_str().unwrap()]);
     for (count, words) in [(1, "before it"), (2, "after it")] {
         screen.type_text(&format!("/codex:rescue --wait {words}")).wait_for(words);
-        screen.press("Enter");
-        desk.model.asked_within(count, LIMIT);
+        screen.submit(|| desk.model.asked().len() >= count);
         screen.wait_for("Done.");
         screen.type_text("/clear").wait_for("/clear");
         screen.press("Enter").wait_until("a clear screen", |screen| !screen.contains("Done."));
