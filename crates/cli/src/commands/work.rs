@@ -173,7 +173,8 @@ impl Report {
                         Verdict::NeedsAttention => "needs attention",
                     };
                     let count = result.findings.len();
-                    one_line(&format!("{verdict}, {count} findings: {}", result.summary), 200)
+                    let plural = if count == 1 { "" } else { "s" };
+                    one_line(&format!("{verdict}, {count} finding{plural}: {}", result.summary), 200)
                 }
                 None => one_line(&report.raw_output, 200),
             },

@@ -357,7 +357,7 @@ fn the_references_jobs_are_imported_on_request() {
     std::fs::write(old.path().join("jobs/task-abc-123.json"), whole.to_string()).unwrap();
     let folder = old.path().to_str().unwrap();
     let report = bed.run(&["setup", "--import-jobs", folder, "--json"]).exits(0).json();
-    assert_eq!(report["actionsTaken"], json!(["imported 1 jobs of codex-plugin-cc"]));
+    assert_eq!(report["actionsTaken"], json!(["imported 1 job of codex-plugin-cc"]));
     assert_eq!(report["reviewGateEnabled"], true);
     assert!(bed.run(&["result", "task-abc-123"]).exits(0).stdout.contains("What it said then."));
     bed.run(&["setup", "--import-jobs", folder]).exits(0);

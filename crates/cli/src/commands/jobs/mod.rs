@@ -101,7 +101,8 @@ pub(super) fn import(app: &App, folder: &Path) -> Result<String, Failure> {
     for (what, why) in &report.skipped {
         app.note(&format!("not imported: {what} ({why})"));
     }
-    Ok(format!("imported {} jobs of codex-plugin-cc", report.imported.len()))
+    let count = report.imported.len();
+    Ok(format!("imported {count} job{} of codex-plugin-cc", if count == 1 { "" } else { "s" }))
 }
 
 /// An error of the store, as the user is told.
