@@ -13,14 +13,14 @@ fn notifications(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(lines.iter().map(|line| line.len() as u64).sum()));
     group.bench_function("scan", |bencher| {
         bencher.iter(|| {
-            for line in &lines {
+            for line in lines {
                 black_box(&Envelope::scan(black_box(line)));
             }
         });
     });
     group.bench_function("serde_json_value", |bencher| {
         bencher.iter(|| {
-            for line in &lines {
+            for line in lines {
                 black_box(&serde_json::from_slice::<Value>(black_box(line)));
             }
         });
@@ -28,7 +28,7 @@ fn notifications(criterion: &mut Criterion) {
     // The same with a look at what a router needs.
     group.bench_function("scan_and_look", |bencher| {
         bencher.iter(|| {
-            for line in &lines {
+            for line in lines {
                 let envelope = Envelope::scan(black_box(line)).expect("the recorded messages are valid");
                 black_box((envelope.kind(), envelope.method(), envelope.thread_id(), envelope.params()));
             }
@@ -36,7 +36,7 @@ fn notifications(criterion: &mut Criterion) {
     });
     group.bench_function("serde_json_value_and_look", |bencher| {
         bencher.iter(|| {
-            for line in &lines {
+            for line in lines {
                 let value: Value =
                     serde_json::from_slice(black_box(line)).expect("the recorded messages are valid");
                 let (id, params) = (value.get("id"), value.get("params"));

@@ -3,12 +3,17 @@
 pub mod routing;
 pub mod storing;
 
+use std::sync::LazyLock;
+
 /// The notifications that the real app-server sent in our recorded exchanges, one a line.
 pub const NOTIFICATIONS: &[u8] = include_bytes!("../../crates/codex-rpc/tests/fixtures/notifications.jsonl");
 
 /// Them by line.
-pub fn notifications() -> Vec<&'static [u8]> {
-    NOTIFICATIONS.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect()
+pub fn notifications() -> &'static [&'static [u8]] {
+    static LINES: LazyLock<Vec<&[u8]>> = LazyLock::new(|| {
+        NOTIFICATIONS.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect()
+    });
+    &LINES
 }
 
 /// A notification of `length` bytes whose payload is one long text with an escaped line break every 64 bytes, as
