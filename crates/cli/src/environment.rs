@@ -35,15 +35,28 @@ pub struct Environment {
     pub state_home: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`, or on Windows `APPDATA`.
     pub config_home: Option<PathBuf>,
-    /// `CODEX_COMPANION_MODEL`, else the plugin's option `model`.
+    /// `CODEX_COMPANION_MODEL`
     pub model: Option<String>,
-    /// `CODEX_COMPANION_EFFORT`, else the plugin's option `effort`.
+    /// `CODEX_COMPANION_EFFORT`
     pub effort: Option<String>,
-    /// Whether `CODEX_COMPANION_REVIEW_GATE`, else the plugin's option `review_gate`, is `true`.
+    /// Whether `CODEX_COMPANION_REVIEW_GATE` is `true`.
     pub review_gate: bool,
+    /// What the user chose in the options of a plugin, weaker than the above and than a project.
+    pub options: PluginOptions,
     /// The `CODEX_COMPANION_…_MS` variables as they stand, by their settings key; read by
     /// [`settings`](crate::settings).
     pub timeouts: Vec<(&'static str, OsString)>,
+}
+
+/// The options of the Claude Code plugin. The host tells them to hooks; `hook session-start` passes them on to the session's shell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginOptions {
+    /// `model`
+    pub model: Option<String>,
+    /// `effort`
+    pub effort: Option<String>,
+    /// Whether `review_gate` is `true`.
+    pub review_gate: bool,
 }
 
 impl Environment {
@@ -58,11 +71,6 @@ impl Environment {
         let value = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let path = |name: &str| value(name).map(PathBuf::from);
         let text = |name: &str| value(name).map(|value| value.to_string_lossy().into_owned());
-        // What Claude Code tells the hooks of a plugin; `hook session-start` passes it on to the session's shell.
-        let option = |key: &str| {
-            let key = key.to_ascii_uppercase();
-            text(&format!("CODEX_COMPANION_{key}")).or_else(|| text(&format!("CLAUDE_PLUGIN_OPTION_{key}")))
-        };
         let timeout = |key: &'static str| Some((key, value(&variable(key))?));
         Self {
             session_id: text("CODEX_COMPANION_SESSION_ID").or_else(|| text("CLAUDE_CODE_SESSION_ID")),
@@ -78,9 +86,14 @@ impl Environment {
             home: path(if cfg!(windows) { "USERPROFILE" } else { "HOME" }),
             state_home: path(if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_STATE_HOME" }),
             config_home: path(if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" }),
-            model: option("model"),
-            effort: option("effort"),
-            review_gate: option("review_gate").is_some_and(|value| value == "true"),
+            model: text("CODEX_COMPANION_MODEL"),
+            effort: text("CODEX_COMPANION_EFFORT"),
+            review_gate: text("CODEX_COMPANION_REVIEW_GATE").is_some_and(|value| value == "true"),
+            options: PluginOptions {
+                model: text("CLAUDE_PLUGIN_OPTION_MODEL"),
+                effort: text("CLAUDE_PLUGIN_OPTION_EFFORT"),
+                review_gate: text("CLAUDE_PLUGIN_OPTION_REVIEW_GATE").is_some_and(|value| value == "true"),
+            },
             timeouts: Timeouts::KEYS.iter().filter_map(|key| timeout(key)).collect(),
         }
     }

@@ -25,10 +25,13 @@ fn main() -> ExitCode {
     }
     let environment = Environment::from_process();
     // What `--background` starts.
-    if let [_, command, words @ ..] = &argv[..]
-        && command == commands::worker::COMMAND
-    {
-        return commands::worker::run(words, environment);
+    if let [_, command, words @ ..] = &argv[..] {
+        if command == commands::worker::STARTER {
+            return commands::worker::detach(words);
+        }
+        if command == commands::worker::COMMAND {
+            return commands::worker::run(words, environment);
+        }
     }
     let mut as_json = None;
     // Hooks run at every turn of an agent: they do without the command line's definition.

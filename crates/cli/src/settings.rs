@@ -10,7 +10,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use crate::args::{GlobalArgs, RunArgs};
-use crate::environment::{Environment, variable};
+use crate::environment::{Environment, PluginOptions, variable};
 use crate::exit::{Failure, Kind};
 
 /// The name of a project's settings file, at the work tree's root.
@@ -241,6 +241,9 @@ impl Settings {
     ) -> Result<Self, Failure> {
         let mut settings = Self::default();
         for (layer, file) in [(Layer::User, user), (Layer::Project, project)] {
+            if layer == Layer::Project {
+                settings.choose(&environment.options);
+            }
             if let Some(file) = file {
                 let before = settings.timeouts.clone();
                 settings.apply(layer, &file.text).map_err(|failure| file.name(failure))?;
@@ -262,7 +265,9 @@ impl Settings {
             })?;
         }
         settings.codex = flags.codex.or_else(|| environment.codex.clone()).or(settings.codex);
-        let named = environment.model.as_deref().and_then(|name| crate::args::model(name).ok());
+        let named = environment.model.as_deref().map(crate::args::model).transpose();
+        let named =
+            named.map_err(|why| Failure::new(Kind::Settings, format!("CODEX_COMPANION_MODEL: {why}")))?;
         settings.model = flags.model.or(named).or(settings.model);
         settings.effort = flags.effort.or_else(|| environment.effort.clone()).or(settings.effort);
         if environment.review_gate {
@@ -272,6 +277,18 @@ impl Settings {
         settings.broker = flags.broker.unwrap_or(settings.broker);
         settings.timeouts.turn = flags.timeout.unwrap_or(settings.timeouts.turn);
         Ok(settings)
+    }
+
+    /// What the user chose in a plugin's options stands beside the user's own file.
+    fn choose(&mut self, options: &PluginOptions) {
+        let named = |value: &Option<String>| value.as_deref().map(str::trim).map(str::to_owned);
+        let named = |value| named(value).filter(|name| !name.is_empty());
+        self.model =
+            named(&options.model).and_then(|name| crate::args::model(&name).ok()).or(self.model.take());
+        self.effort = named(&options.effort).or(self.effort.take());
+        if options.review_gate {
+            self.review_gate = Some(true);
+        }
     }
 
     fn apply(&mut self, layer: Layer, text: &str) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 @echo off
 rem Finds the installed codex-companion and runs it. See codex-companion (without .cmd) for the rules.
 setlocal
-if defined CODEX_COMPANION_BIN (
+if defined CODEX_COMPANION_BIN if exist "%CODEX_COMPANION_BIN%" (
     "%CODEX_COMPANION_BIN%" %*
     exit /b
 )

@@ -149,6 +149,9 @@ fn every_mistake_is_an_answer() {
     has(&slash(&bed, "review", "--base nowhere"), &["error", "nowhere"]);
     has(&slash(&bed, "review", "check the locks"), &["adversarial-review"]);
     has(&slash(&bed, "review", "--json"), &["writes for people"]);
+    has(&shown(&bed, "result", "--raw"), &["writes for people"]);
+    has(&shown(&bed, "status", "--json"), &["writes for people"]);
+    has(&slash(&bed, "rescue", "-C / x"), &["where its session does"]);
     has(&slash(&bed, "rescue", ""), &["there is no prompt"]);
     has(&slash(&bed, "rescue", "--prompt-file - x"), &["error"]);
     has(&slash(&bed, "rescue", "--prompt-file -"), &["no standard input"]);
@@ -220,6 +223,13 @@ fn an_ended_wait_ends_no_work() {
     expand(&bed, "rescue", "take your time");
     let running = bed.start(&["slash", "rescue"], None);
     wait(|| (!prompts(&codex).is_empty()).then_some(())).expect("the turn begins");
+    // The host ends a command with all its descendants: the worker must be none of them.
+    #[cfg(target_os = "linux")]
+    for (pid, command) in bed.processes().iter().filter(|(_, command)| !command.contains(" slash ")) {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:\t")?.parse().ok());
+        assert_ne!(parent, Some(running.id()), "{command}");
+    }
     running.signal("TERM");
     assert_eq!(running.finish().code, None);
     fs::write(&file, "").unwrap();
@@ -276,7 +286,7 @@ fn the_plugins_options_hold_in_hooks_and_reach_the_shell() {
         .env("CLAUDE_PLUGIN_OPTION_REVIEW_GATE", "true");
     hook(&bed, "session-start", &json!({"source": "startup"}));
     let text = fs::read_to_string(exports).unwrap();
-    has(&text, &["export CODEX_COMPANION_MODEL='chosen'", "_EFFORT='low'", "_REVIEW_GATE='true'"]);
+    has(&text, &["export CLAUDE_PLUGIN_OPTION_MODEL='chosen'", "_EFFORT='low'", "_REVIEW_GATE='true'"]);
     slash(&bed, "rescue", "x");
     let turn = codex.received().into_iter().find(|message| message["method"] == "turn/start").unwrap();
     assert_eq!((&turn["params"]["model"], &turn["params"]["effort"]), (&json!("chosen"), &json!("low")));

@@ -146,8 +146,7 @@ fn stop(app: &App, input: &[u8]) -> String {
         (decision, gate.told)
     });
     told.extend(more);
-    told.extend(ended());
-    document(event, &decision, &told)
+    document(event, &decision, &told, &ended())
 }
 
 /// Does the work as long as the host waits for it: one that was killed could not say that it no longer does.
@@ -174,7 +173,7 @@ fn stateless(app: &App, read: Result<StopInput, BadInput>, failure: &Failure) ->
         |read| (read.event, read.request),
     );
     let decision = without_state(&request, reviewer::not_reviewed(failure), &Policy::default());
-    document(event, &decision, &[])
+    document(event, &decision, &[], &[])
 }
 
 /// What was decided, also when a fault of ours kept it from being decided.
@@ -237,20 +236,26 @@ fn prompt_expansion(app: &App, input: &[u8]) -> String {
 
 /// Whether a slash command's work is part of the turn that it begins.
 fn changes_files(command: &str) -> bool {
-    command.rsplit(':').next() == Some("rescue")
+    command == "codex:rescue"
 }
 
 /// The decision as the host reads it, with what else there is to tell for the user.
-fn document(event: StopEvent, decision: &Decision, told: &[String]) -> String {
+fn document(event: StopEvent, decision: &Decision, told: &[String], ended: &[String]) -> String {
     let wording = Wording::for_turns().with_turn_off(TURN_OFF);
     let Some(answer) = claude::answer(event, decision, &wording) else { return String::new() };
-    if told.is_empty() {
+    if told.is_empty() && ended.is_empty() {
         return answer + "\n";
     }
     let mut value: Value = serde_json::from_str(&answer).unwrap_or_else(|_| json!({}));
     let mut lines: Vec<&str> = value["systemMessage"].as_str().into_iter().collect();
     lines.extend(told.iter().map(String::as_str));
-    value["systemMessage"] = crate::sanitize::one_line(&lines.join("; "), 800).into();
+    let first = crate::sanitize::one_line(&lines.join("; "), 800);
+    let lines: Vec<&str> = [first.as_str()]
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .chain(ended.iter().map(String::as_str))
+        .collect();
+    value["systemMessage"] = lines.join("\n").into();
     format!("{value}\n")
 }
 
@@ -332,7 +337,7 @@ mod tests {
         let say = |turn| {
             let request = GateRequest::new("s", turn);
             let (decision, told) = caught(&request, || panic!("as it might"));
-            serde_json::from_str::<Value>(&document(StopEvent::Stop, &decision, &told)).unwrap()
+            serde_json::from_str::<Value>(&document(StopEvent::Stop, &decision, &told, &[])).unwrap()
         };
         assert!(say(Turn::First)["hookSpecificOutput"]["additionalContext"].is_string());
         assert!(say(Turn::Continuing)["systemMessage"].as_str().unwrap().contains("a fault"));
@@ -342,12 +347,12 @@ mod tests {
     #[test]
     fn what_else_there_is_to_tell_stands_in_the_same_document() {
         let told = ["the state was corrupt\nand \u{1b}[31mred".to_owned()];
-        let text = document(StopEvent::Stop, &Decision::skipped(Skip::Unchanged), &told);
+        let text = document(StopEvent::Stop, &Decision::skipped(Skip::Unchanged), &told, &[]);
         let value: Value = serde_json::from_str(&text).unwrap();
         let message = value["systemMessage"].as_str().unwrap();
         assert!(message.contains("skipped") && message.contains("was corrupt"), "{message}");
         assert!(!message.contains(['\n', '\u{1b}']) && text.lines().count() == 1);
         // A gate that is off has nothing to add to.
-        assert_eq!(document(StopEvent::Stop, &Decision::skipped(Skip::Off), &[]), "");
+        assert_eq!(document(StopEvent::Stop, &Decision::skipped(Skip::Off), &[], &[]), "");
     }
 }

@@ -11,7 +11,7 @@ use codex_job_store::Filter;
 use codex_review_target::Cancel;
 use serde_json::json;
 
-use super::hooks::{Input, read};
+use super::hooks::{Input, read, tell};
 use super::state::{StateFile, now};
 use super::{is_on, tree};
 use crate::commands::App;
@@ -36,7 +36,7 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
     {
         told = Some(format!("codex-companion: cannot write {}: {error}", file.display()));
     }
-    let Ok(jobs) = Jobs::open(&app) else { return String::new() };
+    let Ok(jobs) = Jobs::open(&app) else { return told.map_or_else(String::new, |told| tell(&told)) };
     if let Some(session) = input.session()
         && matches!(is_on(&app, &jobs), Ok(true))
     {
@@ -65,14 +65,15 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
 
 /// Appends the exports that are not there yet: the hook runs again when a session is resumed, cleared or compacted.
 fn export(file: &Path, input: &Input, environment: &Environment) -> io::Result<()> {
-    let gate = environment.review_gate.then_some("true");
+    let options = &environment.options;
+    let gate = options.review_gate.then_some("true");
     let variables = [
         ("CODEX_COMPANION_SESSION_ID", input.session()),
         ("CODEX_COMPANION_TRANSCRIPT_PATH", input.transcript()),
         // What hooks are told of the plugin's options, and shells are not.
-        ("CODEX_COMPANION_MODEL", environment.model.as_deref()),
-        ("CODEX_COMPANION_EFFORT", environment.effort.as_deref()),
-        ("CODEX_COMPANION_REVIEW_GATE", gate),
+        ("CLAUDE_PLUGIN_OPTION_MODEL", options.model.as_deref()),
+        ("CLAUDE_PLUGIN_OPTION_EFFORT", options.effort.as_deref()),
+        ("CLAUDE_PLUGIN_OPTION_REVIEW_GATE", gate),
     ];
     let known = match std::fs::read_to_string(file) {
         Ok(known) => known,

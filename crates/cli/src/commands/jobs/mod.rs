@@ -22,7 +22,7 @@ pub(super) use recorder::Recorder;
 pub(super) use show::{Overview, job_document, job_text, result, result_document, result_text, status};
 pub(super) use transfer::transfer;
 pub(super) use view::started;
-pub(super) use worker::{background, launch, start};
+pub(super) use worker::{background, start};
 
 use super::App;
 use crate::exit::{Exit, Failure, Kind};

@@ -1,8 +1,9 @@
 //! Work in the background: a process in a session of its own, which survives the terminal, the parent and the host's shell.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use codex_job_store::{Job, Store, StoreOptions};
 
@@ -12,12 +13,13 @@ use super::{Jobs, Recorder, failure, recorder, untold, view};
 use crate::args::GlobalArgs;
 use crate::environment::{self, Environment};
 use crate::exit::{Exit, Failure, Kind};
+use crate::stdio::Output;
 
 /// The hidden command that a worker is: `codex-companion job-worker STATE_ROOT WORKSPACE JOB`.
 pub const COMMAND: &str = "job-worker";
 
-/// The process of a worker, for whoever lives long enough to reap it.
-pub(in crate::commands) type Worker = Box<dyn process_wrap::std::ChildWrapper>;
+/// What starts a worker and goes, with the same words.
+pub const STARTER: &str = "job-starter";
 
 /// Starts a job in the background, and says how it is called.
 pub(in crate::commands) fn background(
@@ -42,17 +44,8 @@ pub(in crate::commands) fn background(
     Ok(Answer { stdout, exit: Exit::Done, failure: None })
 }
 
-/// Records a job and starts its worker, which is to outlive us: whoever adopts it reaps it.
-pub(in crate::commands) fn start(jobs: &Jobs, request: &Request, checked: &Checked) -> Result<Job, Failure> {
-    launch(jobs, request, checked).map(|(job, _)| job)
-}
-
 /// Records a job and starts its worker.
-pub(in crate::commands) fn launch(
-    jobs: &Jobs,
-    request: &Request,
-    checked: &Checked,
-) -> Result<(Job, Worker), Failure> {
+pub(in crate::commands) fn start(jobs: &Jobs, request: &Request, checked: &Checked) -> Result<Job, Failure> {
     let new = recorder::new_job(request, checked, jobs.session.clone())?;
     // The record first, durably; then the worker.
     let job = jobs.store.create(new).map_err(|error| failure(&error))?;
@@ -62,8 +55,8 @@ pub(in crate::commands) fn launch(
     match spawn(jobs, job.id.as_str()) {
         Ok(worker) => {
             // A worker that has taken the job already, or ended it, needs no handing over.
-            drop(jobs.store.hand_over(&job.id, worker.id()));
-            Ok((job, worker))
+            drop(jobs.store.hand_over(&job.id, worker));
+            Ok(job)
         }
         Err(error) => {
             let _ = jobs.store.abandon(&job.id, &format!("the worker could not be started: {error}"));
@@ -72,15 +65,31 @@ pub(in crate::commands) fn launch(
     }
 }
 
-fn spawn(jobs: &Jobs, job: &str) -> std::io::Result<Worker> {
+/// Starts a worker that is nobody's child: hosts end a command with all its descendants, sessions of their own included
+/// (Claude Code 2.1.197 looks for parents by `ps`). The starter in between has gone before its worker is waited for.
+fn spawn(jobs: &Jobs, job: &str) -> io::Result<u32> {
+    let mut starter = Command::new(environment::this_program()?);
+    starter.arg(STARTER).arg(&jobs.state_root).arg(&jobs.root).arg(job).current_dir(&jobs.root);
+    let output = starter.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    told.trim().parse().map_err(|_| io::Error::other(format!("its starter ended with {}", output.status)))
+}
+
+/// The starter's whole life: it says the worker's process id, and goes.
+#[must_use]
+pub fn detach(words: &[OsString]) -> ExitCode {
     use process_wrap::std::CommandWrap;
-    let mut command = std::process::Command::new(environment::this_program()?);
-    command.arg(COMMAND).arg(&jobs.state_root).arg(&jobs.root).arg(job).current_dir(&jobs.root);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut wrap = CommandWrap::from(command);
-    #[cfg(unix)]
-    wrap.wrap(process_wrap::std::ProcessSession);
-    wrap.spawn()
+    let started = environment::this_program().and_then(|program| {
+        let mut command = Command::new(program);
+        command.arg(COMMAND).args(words);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut wrap = CommandWrap::from(command);
+        #[cfg(unix)]
+        wrap.wrap(process_wrap::std::ProcessSession);
+        wrap.spawn()
+    });
+    let told = started.map(|worker| Output::new(io::stdout().lock()).write(&format!("{}\n", worker.id())));
+    if matches!(told, Ok(Ok(()))) { Exit::Done.into() } else { Exit::Failed.into() }
 }
 
 /// The worker's whole life.

@@ -15,7 +15,7 @@ use super::roots::Workspaces;
 use crate::args::{Approvals, RunArgs};
 use crate::commands::jobs::{self, Jobs, Overview, untold};
 use crate::commands::work::{self, Request, What};
-use crate::commands::{App, asking};
+use crate::commands::{App, asking, work_tree};
 use crate::engine::ThreadChoice;
 use crate::exit::{Failure, Kind};
 
@@ -80,6 +80,9 @@ impl Calls {
         let (run, wait) = (arguments.run()?, arguments.wait()?);
         let app = self.app_in(self.workspaces.choose(arguments.workspace.as_deref(), context).await?);
         let Task { prompt, write, resume, thread_id, .. } = arguments;
+        if write == Some(true) {
+            self.workspaces.hold(&work_tree(&app.cwd), context).await?;
+        }
         if prompt.trim().is_empty() {
             return Err(Failure::new(Kind::Prompt, "there is no prompt").with_hint("set `prompt`"));
         }
@@ -203,18 +206,19 @@ async fn work(
     what: impl FnOnce(&App) -> Result<What, Failure> + Send + 'static,
     context: &RequestContext<RoleServer>,
 ) -> Result<Reply, Failure> {
+    if context.ct.is_cancelled() {
+        return Err(left());
+    }
     let (app, jobs, job) = blocking(move || {
         let request = Request::new(&app, &run, what(&app)?);
         let checked = work::check(&app, &request)?;
         let jobs = Jobs::open(&app)?;
-        let (job, mut worker) = jobs::launch(&jobs, &request, &checked)?;
+        let job = jobs::start(&jobs, &request, &checked)?;
         jobs.tell_notices(&app);
-        // We may live for days: its end must not leave a zombie.
-        std::thread::spawn(move || drop(worker.wait()));
         Ok((app, jobs, job))
     })
     .await?;
-    if wait.is_zero() {
+    if wait.is_zero() && !context.ct.is_cancelled() {
         return Ok(Reply::runs(&job));
     }
     let followed = follow(&jobs, &job, wait, context).await;
@@ -247,6 +251,6 @@ fn end(jobs: &Jobs, job: &Job) -> Result<Value, Failure> {
 }
 
 /// Nobody reads this: its call was cancelled, or its client is gone.
-fn left() -> Failure {
+pub(super) fn left() -> Failure {
     Failure::new(Kind::Interrupted, "the call was cancelled")
 }

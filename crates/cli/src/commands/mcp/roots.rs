@@ -8,6 +8,7 @@ use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 use tokio::sync::Mutex;
 
+use super::calls::left;
 use crate::exit::Failure;
 
 /// How long a client may take to name its roots.
@@ -40,7 +41,7 @@ impl Workspaces {
         asked: Option<&str>,
         context: &RequestContext<RoleServer>,
     ) -> Result<PathBuf, Failure> {
-        let roots = self.roots(context).await;
+        let roots = self.roots(context).await?;
         let chosen = choose(&self.cwd, &roots, asked)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if !used.contains(&chosen) {
@@ -58,7 +59,7 @@ impl Workspaces {
         if asked.is_some() {
             return Ok(vec![self.choose(asked, context).await?]);
         }
-        let mut folders = self.roots(context).await;
+        let mut folders = self.roots(context).await?;
         if folders.is_empty() {
             folders.push(self.cwd.clone());
         }
@@ -70,27 +71,46 @@ impl Workspaces {
         Ok(folders)
     }
 
-    /// The client's roots that are folders here; none when it has none, or does not tell.
+    /// Whether the client's roots hold a work tree that is to be written in: Codex writes in the whole of it.
+    pub(super) async fn hold(
+        &self,
+        tree: &Path,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<(), Failure> {
+        let roots = self.roots(context).await?;
+        if roots.is_empty() || roots.iter().any(|root| tree.starts_with(root)) {
+            return Ok(());
+        }
+        let message = format!("the work tree {} is not inside the client's roots", tree.display());
+        Err(Failure::usage(message).with_hint("open that folder in the client, or call without `write`"))
+    }
+
+    /// The client's roots that are folders here; none when it has none.
     #[expect(deprecated, reason = "a later protocol does without roots; the clients of today have them")]
-    async fn roots(&self, context: &RequestContext<RoleServer>) -> Vec<PathBuf> {
+    async fn roots(&self, context: &RequestContext<RoleServer>) -> Result<Vec<PathBuf>, Failure> {
         if context.client_capabilities().is_none_or(|client| client.roots.is_none()) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let mut known = self.roots.lock().await;
         if let Some(roots) = &*known {
-            return roots.clone();
+            return Ok(roots.clone());
         }
         let asked = context.peer.list_roots();
         let answer = tokio::select! {
             answer = tokio::time::timeout(PATIENCE, asked) => answer,
-            () = context.ct.cancelled() => return Vec::new(),
+            () = context.ct.cancelled() => return Err(left()),
         };
-        let roots: Vec<PathBuf> = match answer {
-            Ok(Ok(answer)) => answer.roots.iter().filter_map(|root| folder(&root.uri)).collect(),
-            _ => Vec::new(),
+        // A client that has bounds and does not say which is not taken for one that has none.
+        let Ok(Ok(answer)) = answer else {
+            return Err(Failure::usage("the client has roots and did not say which when it was asked")
+                .with_hint("call again"));
         };
+        let roots: Vec<PathBuf> = answer.roots.iter().filter_map(|root| folder(&root.uri)).collect();
+        if roots.is_empty() && !answer.roots.is_empty() {
+            return Err(Failure::usage("none of the client's roots is a folder on this machine"));
+        }
         *known = Some(roots.clone());
-        roots
+        Ok(roots)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a slash command answers.
 
 use std::ffi::OsString;
+use std::time::Instant;
 
 use codex_job_store::Job;
 use codex_review_target::Wait;
 
 use super::Slash;
-use crate::args::{self, Cli, Command, OutArgs, Parsed, ResultArgs, RunArgs};
+use crate::args::{self, Cli, Command, Parsed, ResultArgs, RunArgs};
 use crate::commands::jobs::{self, Jobs, untold};
 use crate::commands::work::{self, Request};
 use crate::commands::{Answer, App, asking, reviewing};
@@ -54,32 +55,30 @@ pub(super) fn carry_out(app: &App, slash: Slash, arguments: &str) -> Shown {
 }
 
 fn answer(app: &App, slash: Slash, arguments: &str, whole: &mut String) -> Result<String, Failure> {
+    let begun = Instant::now();
     let argv = ["codex-companion", slash.command].map(OsString::from);
     let Cli { global, mut command } = match args::parse(&argv, Some(arguments), false)? {
-        Parsed::Run(cli) => *cli,
+        Parsed::Run(cli) => {
+            for_people(&cli)?;
+            *cli
+        }
         Parsed::Print(text) => return Ok(text),
         Parsed::ReadArguments => return Err(Failure::usage("there is no standard input here")),
     };
     let app = app.with(global)?;
     match &mut command {
-        Command::Review(flags) => {
-            for_people(&flags.out)?;
-            start(&app, &mut flags.run.clone(), whole, |run| {
-                flags.run = run.clone();
-                Ok(asking::review_request(&app, flags))
-            })
-        }
-        Command::AdversarialReview(flags) => {
-            for_people(&flags.out)?;
-            start(&app, &mut flags.run.clone(), whole, |run| {
-                flags.run = run.clone();
-                asking::adversarial_request(&app, flags)
-            })
-        }
+        Command::Review(flags) => start(&app, begun, &mut flags.run.clone(), whole, |run| {
+            flags.run = run.clone();
+            Ok(asking::review_request(&app, flags))
+        }),
+        Command::AdversarialReview(flags) => start(&app, begun, &mut flags.run.clone(), whole, |run| {
+            flags.run = run.clone();
+            asking::adversarial_request(&app, flags)
+        }),
         Command::Task(flags) => {
             // Whoever calls for rescue wants something done; the reference's agent does as much.
             flags.write = !flags.read_only;
-            start(&app, &mut flags.run.clone(), whole, |run| {
+            start(&app, begun, &mut flags.run.clone(), whole, |run| {
                 flags.run = run.clone();
                 asking::task_request(&app, flags)
             })
@@ -101,12 +100,24 @@ fn answer(app: &App, slash: Slash, arguments: &str, whole: &mut String) -> Resul
     }
 }
 
-fn for_people(out: &OutArgs) -> Result<(), Failure> {
-    if out.format() == args::Format::Text {
-        return Ok(());
+/// Refuses what would not be for a person, or not of this session.
+fn for_people(cli: &Cli) -> Result<(), Failure> {
+    let text = match &cli.command {
+        Command::Review(flags) => flags.out.format() == args::Format::Text,
+        Command::AdversarialReview(flags) => flags.out.format() == args::Format::Text,
+        Command::Gate(flags) => flags.out.format() == args::Format::Text,
+        Command::Result(flags) => !flags.raw && !flags.out.json,
+        _ => !cli.wants_json(),
+    };
+    if !text {
+        return Err(Failure::usage("a slash command writes for people")
+            .with_hint("the same command of `codex-companion` in a terminal writes the other forms"));
     }
-    Err(Failure::usage("a slash command writes for people")
-        .with_hint("`codex-companion review --format …` in a terminal writes the other forms"))
+    if cli.global.cwd.is_some() {
+        return Err(Failure::usage("a slash command works where its session does")
+            .with_hint("`codex-companion -C DIR …` in a terminal works elsewhere"));
+    }
+    Ok(())
 }
 
 /// A command's answer and what went wrong, as one text.
@@ -124,6 +135,7 @@ fn told(answer: Answer) -> String {
 /// Starts the work as a job, and waits for it if it is to be waited for. The job goes on in either case.
 fn start(
     app: &App,
+    begun: Instant,
     run: &mut RunArgs,
     whole: &mut String,
     request: impl FnOnce(&RunArgs) -> Result<Request, Failure>,
@@ -158,8 +170,9 @@ fn start(
         ));
     }
     let limit = app.limit.unwrap_or_default();
+    let left = limit.saturating_sub(begun.elapsed());
     let ended =
-        jobs.store.wait(std::slice::from_ref(&job.id), limit).map_err(|error| jobs::failure(&error))?;
+        jobs.store.wait(std::slice::from_ref(&job.id), left).map_err(|error| jobs::failure(&error))?;
     if ended.iter().any(Job::is_active) {
         let seconds = limit.as_secs();
         return Ok(format!(

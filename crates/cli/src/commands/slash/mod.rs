@@ -21,6 +21,8 @@ use self::stored::Stored;
 use super::{Answer, App};
 use crate::sanitize::one_line;
 
+/// How long a slash command is waited for at most, whatever the settings say: hosts end what runs for 120 s.
+const MOST: Duration = Duration::from_secs(100);
 /// How much longer one may take that does not look at the clock itself; hosts end what runs for 120 s.
 const BACKSTOP: Duration = Duration::from_secs(8);
 
@@ -33,19 +35,21 @@ struct Slash {
     command: &'static str,
     /// Whether the hook answers it.
     by_hook: bool,
+    /// Whether it is more than a look.
+    changes: bool,
 }
 
 const COMMANDS: &[Slash] = &[
-    Slash { name: "review", command: "review", by_hook: false },
-    Slash { name: "adversarial-review", command: "adversarial-review", by_hook: false },
-    Slash { name: "rescue", command: "task", by_hook: false },
-    Slash { name: "gate", command: "gate", by_hook: false },
-    Slash { name: "status", command: "status", by_hook: true },
-    Slash { name: "result", command: "result", by_hook: true },
-    Slash { name: "cancel", command: "cancel", by_hook: true },
-    Slash { name: "attach", command: "attach", by_hook: true },
-    Slash { name: "setup", command: "setup", by_hook: true },
-    Slash { name: "transfer", command: "transfer", by_hook: true },
+    Slash { name: "review", command: "review", by_hook: false, changes: true },
+    Slash { name: "adversarial-review", command: "adversarial-review", by_hook: false, changes: true },
+    Slash { name: "rescue", command: "task", by_hook: false, changes: true },
+    Slash { name: "gate", command: "gate", by_hook: false, changes: true },
+    Slash { name: "status", command: "status", by_hook: true, changes: false },
+    Slash { name: "result", command: "result", by_hook: true, changes: false },
+    Slash { name: "cancel", command: "cancel", by_hook: true, changes: true },
+    Slash { name: "attach", command: "attach", by_hook: true, changes: false },
+    Slash { name: "setup", command: "setup", by_hook: true, changes: true },
+    Slash { name: "transfer", command: "transfer", by_hook: true, changes: true },
 ];
 
 fn find(name: &str) -> Option<Slash> {
@@ -70,7 +74,10 @@ pub(super) fn expansion(app: &App, name: &str, arguments: &str) -> String {
         return String::new();
     }
     let shown = respond(app, slash, arguments);
-    // Taken, unless the host runs the command's file after all.
+    // A host that runs the command's file all the same gets the same again, unless that would do something twice.
+    if slash.changes {
+        stored.take(slash.name);
+    }
     let line = one_line(&format!("/codex:{} {arguments}", slash.name), 120);
     let before = stored.take(SEEN).unwrap_or_default();
     let _ = stored.put(SEEN, &format!("{before}{line}\n"));
@@ -132,7 +139,7 @@ fn tell(line: &str) -> String {
 fn respond(app: &App, slash: Slash, arguments: &str) -> Shown {
     let mut app = app.clone();
     // Settings that cannot be read are told by the command, where they matter.
-    let limit = app.settings(None, None).unwrap_or_default().timeouts.slash_wait;
+    let limit = app.settings(None, None).unwrap_or_default().timeouts.slash_wait.min(MOST);
     (app.limit, app.global.quiet) = (Some(limit), true);
     let arguments = arguments.to_owned();
     let (send, answers) = mpsc::channel();
@@ -141,8 +148,11 @@ fn respond(app: &App, slash: Slash, arguments: &str) -> Shown {
     match answers.recv_timeout(limit + BACKSTOP) {
         Ok(shown) => shown,
         Err(RecvTimeoutError::Timeout) => Shown::new(
-            format!("/codex:{} was not done in time and was given up.\n", slash.name),
-            format!("run `{command}` in a terminal"),
+            format!(
+                "/codex:{} is not done yet, and is no longer waited for: it may still go on.\n",
+                slash.name
+            ),
+            "run `codex-companion status` in a terminal".to_owned(),
         ),
         Err(RecvTimeoutError::Disconnected) => Shown::new(
             format!("/codex:{} met a fault in codex-companion.\n", slash.name),
