@@ -84,8 +84,9 @@ pub(super) fn separator(tail: &str, capitals: bool) -> Option<Separator<'_>> {
     }
     let behind_dash = closed.trim_start_matches(DASHES);
     if behind_dash.len() < closed.len() {
-        // A hyphen needs space on both sides: `ALLOW-list` is a word.
-        let spaced = closed.len() < tail.len() && behind_dash.starts_with(is_space);
+        // A hyphen needs space on both sides: `ALLOW-list` is a word. The end of the line is space.
+        let ends = |c: char| is_space(c) || super::is_line_break(c);
+        let spaced = closed.len() < tail.len() && (behind_dash.is_empty() || behind_dash.starts_with(ends));
         return (capitals && (spaced || closed.starts_with(['–', '—'])))
             .then_some(Separator::Dash(behind_dash));
     }
@@ -147,6 +148,8 @@ mod tests {
         check(" — x", true, Some(Separator::Dash(" x")));
         check(" — x", false, None);
         check(" - x", true, Some(Separator::Dash(" x")));
+        check(" -", true, Some(Separator::Dash("")));
+        check(" -\nmore", true, Some(Separator::Dash("\nmore")));
         check("-list", true, None);
         check("- x", true, None);
         check("**.\nmore", false, Some(Separator::LineEnd));
