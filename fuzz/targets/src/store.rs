@@ -9,6 +9,7 @@ use codex_job_store::{
     Disk, ErrorKind, Filter, Job, JobId, LogLine, LogReader, NewJob, Outcome, Record, Status, Storage, Store,
     StoreOptions,
 };
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -154,7 +155,11 @@ fn is_json(content: &[u8]) -> bool {
 
 /// What the file says of its version, if it says anything.
 fn version(content: &[u8]) -> Option<u64> {
-    serde_json::from_slice::<Value>(content).ok()?.get("version")?.as_u64()
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    serde_json::from_slice::<Versioned>(content).ok().map(|file| file.version)
 }
 
 fn is_newer(content: &[u8]) -> bool {
@@ -193,17 +198,17 @@ fn damaged(home: &Home, state: &[u8], record: &[u8]) {
     }
     let listed = home.list();
     let job = listed.iter().find(|job| job.id.as_str() == FUZZED);
-    let sound =
-        serde_json::from_slice::<Record>(record).ok().filter(|record| record.job.id.as_str() == FUZZED);
+    // Without what is large: who lists jobs does not read that.
+    let sound = serde_json::from_slice::<Job>(record).ok().filter(|job| job.id.as_str() == FUZZED);
     match (sound, job) {
-        (Some(sound), Some(job)) if sound.job.status.is_final() => assert_eq!(*job, sound.job),
+        (Some(sound), Some(job)) if sound.status.is_final() => assert_eq!(*job, sound),
         (Some(sound), Some(job)) => {
             // It has no worker: it is as it was, or was found dead.
             assert!(
-                job.status == sound.job.status || matches!(job.status, Status::Failed | Status::Cancelled),
+                job.status == sound.status || matches!(job.status, Status::Failed | Status::Cancelled),
                 "{job:?}"
             );
-            assert_eq!((&job.title, &job.thread_id), (&sound.job.title, &sound.job.thread_id));
+            assert_eq!((&job.title, &job.thread_id), (&sound.title, &sound.thread_id));
         }
         (None, None) => assert!(is_newer(record), "a damaged job is not in sight"),
         (None, Some(job)) => {
