@@ -108,16 +108,14 @@ mod measure {
         let together = |name: &str, home: &CodexHome, count: usize, broker: &str, runs: usize| {
             let command = |words: &[&str]| {
                 let mut command = isolated(&companion, home);
-                command.args(words).arg("--cwd").arg(&repository);
+                command.args(words).current_dir(&repository);
                 command
                     .env("CODEX_COMPANION_CODEX", &codex)
                     .env("CODEX_COMPANION_HANDSHAKE_TIMEOUT_MS", "30000");
-                if words[0] == "task" {
-                    command.args(["--broker", broker]);
-                }
                 command
             };
-            let run = Box::new(|| at_once(&command, count));
+            let task = ["task", "--background", "--json", "--broker", broker, "Say hello."];
+            let run = Box::new(|| at_once(&command, &task, count));
             timing::interleaved(vec![Contestant { name: name.to_owned(), run }], runs)
         };
         let mut timed = together("twenty background tasks", &home, 20, "auto", runs.div_ceil(3))?;

@@ -27,7 +27,7 @@ pub(crate) use check::{check, save};
 const WARM_UP: &str = "0.3";
 const MEASURE: &str = "1";
 const STARTS: usize = 200;
-const LOOKS: usize = 20;
+const LOOKS: usize = 40;
 const DOCUMENT: &str = "docs/performance.md";
 
 /// Runs what the table needs, prints it and writes it into the document. With a filter, only rows that contain it, and

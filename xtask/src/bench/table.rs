@@ -59,7 +59,16 @@ fn goals(row: &Row, ours: Option<f64>, peer: Option<f64>, floor: Option<f64>) ->
     let told = row.goals.iter().map(|goal| {
         let (wanted, bound, reached) = match *goal {
             Goal::AtMost(most) => (format!("≤ {}", shown(row.unit, Some(most))), Some(most), None),
-            Goal::PerSecond(least) => (format!("≥ {}", rate(row.unit, 1e9 / least)), Some(1e9 / least), None),
+            Goal::PerSecond(least) => {
+                let amount = if let Unit::Bytes(bytes) = row.unit { bytes } else { 1.0 };
+                let most = amount * 1e9 / least;
+                (format!("≥ {}", rate(row.unit, most)), Some(most), None)
+            }
+            Goal::PeerTakes(least) => (
+                format!("peer ≥ {} ×", short(least)),
+                peer.map(|peer| peer / least),
+                peer.zip(ours).map(|(peer, ours)| peer / ours),
+            ),
             Goal::OfPeer(most) => (
                 format!("≤ {} × peer", short(most)),
                 peer.map(|peer| peer * most),
@@ -199,6 +208,20 @@ mod tests {
         assert!(text.contains("| 12 ns | git not measured | lstat not measured | –"), "{text}");
         assert!(text.contains("≤ 0.5 × peer: not measured"), "{text}");
         assert!(!text.contains("It is."), "{text}");
+    }
+
+    #[test]
+    fn bounds_a_second_are_those_of_what_is_counted() {
+        let check = |unit, least: &'static [Goal], ours: f64, expected: &str| {
+            let row = Row { unit, ..row(least) };
+            let (told, _) = goals(&row, Some(ours), Some(8.0 * ours), None);
+            assert_eq!(told, expected);
+        };
+        check(Unit::Bytes(50e6), &[Goal::PerSecond(1e9)], 10e6, "≥ 1 GB/s: met");
+        check(Unit::Bytes(50e6), &[Goal::PerSecond(1e9)], 60e6, "≥ 1 GB/s: **missed**");
+        check(Unit::Messages, &[Goal::PerSecond(2.5e6)], 390.0, "≥ 2.5 M/s: met");
+        check(Unit::Time, &[Goal::PeerTakes(10.0)], 80.0, "peer ≥ 10 ×: **missed** at 8");
+        check(Unit::Time, &[Goal::PeerTakes(7.5)], 80.0, "peer ≥ 7.5 ×: met at 8");
     }
 
     #[test]

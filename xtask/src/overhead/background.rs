@@ -7,12 +7,16 @@ use serde_json::Value;
 
 use crate::program::{self, Outcome};
 
-/// `command` makes the program with the arguments that every use of it needs.
-pub(super) fn at_once(command: &dyn Fn(&[&str]) -> Command, count: usize) -> Outcome<Duration> {
+/// `command` makes the program with these arguments, in the place that every use of it needs.
+pub(super) fn at_once(
+    command: &dyn Fn(&[&str]) -> Command,
+    task: &[&str],
+    count: usize,
+) -> Outcome<Duration> {
     let begun = Instant::now();
     let mut started = Vec::new();
     for _ in 0..count {
-        let mut task = command(&["task", "--background", "--json", "Say hello."]);
+        let mut task = command(task);
         task.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         started.push(task.spawn().map_err(|error| program::not_started(&task, &error))?);
     }

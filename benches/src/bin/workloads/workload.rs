@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio_util::codec::Decoder;
 
 use companion_benches::routing::{ByValue, Desk, delta, request};
-use companion_benches::storing::{Floor, full, open, running};
+use companion_benches::storing::{full, open, running};
 use companion_benches::{NOTIFICATIONS, long_text, notifications};
 
 use crate::look::{BRANCH, WORK_TREE, lstat, size, tracked};
@@ -58,13 +58,13 @@ fn pair(ours: Go, beside: Go) -> Pair {
     Pair { ours, beside: Some(beside) }
 }
 
-const fn small(name: &'static str, make: fn() -> Pair) -> Workload {
-    Workload { name, counted: true, turns: 400, make }
+/// For what waits for a disk, whose moods are no ratio to hold anything against: its instructions are.
+fn alone(ours: Go) -> Pair {
+    Pair { ours, beside: None }
 }
 
-/// With a disk to wait for, which needs fewer turns to show its quickest.
-const fn synced(name: &'static str, make: fn() -> Pair) -> Workload {
-    Workload { name, counted: true, turns: 60, make }
+const fn small(name: &'static str, make: fn() -> Pair) -> Workload {
+    Workload { name, counted: true, turns: 400, make }
 }
 
 /// All of them.
@@ -110,42 +110,36 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             go(move || memchr::memchr_iter(b'\n', black_box(twin.as_bytes())).count()),
         )
     }),
-    synced("job store, 10 updates : 10 files synced", || {
+    small("job store, 10 updates", || {
         let root = tempfile::tempdir().expect("there is a place for temporary files");
         let store = open(root.path(), Path::new("/w/app"));
         let lease = running(&store, 0);
-        let record = store.folder().join(format!("jobs/{}.json", lease.id()));
-        let record = std::fs::read(record).expect("it is there");
-        let (floor, mut phase) = (Floor::new(), 0_u64);
-        let update = move || {
+        let mut phase = 0_u64;
+        alone(go(move || {
             let _kept = &root;
             for _ in 0..10 {
                 phase += 1;
                 store.update(&lease, &JobUpdate::new().phase(phase.to_string())).expect("it is ours");
             }
-        };
-        pair(go(update), go(move || (0..10).for_each(|_| floor.replace(&record))))
+        }))
     }),
-    synced("job store, a whole job : 4 files synced", || {
+    small("job store, a whole job beside 50", || {
         let (root, store) = full();
-        let (floor, mut number) = (Floor::new(), 50);
-        let life = move || {
+        let mut number = 50;
+        alone(go(move || {
             let _kept = &root;
             number += 1;
             store.finish(&running(&store, number), &Outcome::completed()).expect("it is ours").id
-        };
-        // Its birth and its end write its record and the index.
-        pair(go(life), go(move || (0..4).for_each(|_| floor.replace(&[7; 4096]))))
+        }))
     }),
-    synced("job store, list of 50, 20 times", || {
+    small("job store, list of 50, 20 times", || {
         let (root, store) = full();
-        let list = move || {
+        alone(go(move || {
             let _kept = &root;
             (0..20)
                 .map(|_| store.list(black_box(&Filter::all())).expect("it can be read").len())
                 .sum::<usize>()
-        };
-        Pair { ours: go(list), beside: None }
+        }))
     }),
     Workload {
         name: "sizing 20 files : git",
@@ -299,7 +293,7 @@ mod tests {
         for workload in WORKLOADS {
             let both = workload.name.contains(" : ");
             // The generated repositories are too large for a test.
-            if workload.turns >= 400 || workload.name.starts_with("job") {
+            if workload.turns >= 400 {
                 assert_eq!(both, (workload.make)().beside.is_some(), "{}", workload.name);
             }
         }
