@@ -128,7 +128,7 @@ impl Measuring {
 
     /// Ours to the other side's, from the quickest of many turns each.
     fn ratios(&self) -> Outcome<BTreeMap<String, f64>> {
-        // On one core, where `taskset` is there: what uses two beside what uses one says how many of them were free.
+        // On one core, where `taskset` is there: what uses two beside what uses one tells how many of them were free.
         let on_one_core = ["--cpu-list", "0"];
         let mut command = Command::new("taskset");
         if program::output(Command::new("taskset").args(on_one_core).arg(&self.workloads).arg("list")).is_ok()
