@@ -6,6 +6,7 @@ mod demo;
 mod gate;
 mod jobs;
 mod mcp;
+mod private;
 mod reviewing;
 mod setup;
 mod slash;

@@ -16,6 +16,7 @@ use super::{Gate, TURN_OFF, is_on, reviewer, session, settings_turn_on, tree, un
 use crate::args::HookEvent;
 use crate::commands::jobs::Jobs;
 use crate::commands::jobs::untold::{self, Audience};
+use crate::commands::slash::tell;
 use crate::commands::{Answer, App, block_on, slash, work_tree};
 use crate::engine::{Stop, StopHandle, Stopped, Watch};
 use crate::exit::Failure;
@@ -319,11 +320,6 @@ fn note_beginning(app: &App, input: &Input) -> String {
         Ok(((), Some(told))) => tell(&told),
         Err(failure) => tell(&format!("Review gate: the turn's beginning could not be noted: {failure}")),
     }
-}
-
-/// One line for the user.
-pub(super) fn tell(line: &str) -> String {
-    format!("{}\n", json!({ "systemMessage": crate::sanitize::one_line(line, 400) }))
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ use codex_job_store::Filter;
 use codex_review_target::Cancel;
 use serde_json::json;
 
-use super::hooks::{Input, read, tell};
+use super::hooks::{Input, read};
 use super::state::{StateFile, now};
 use super::{is_on, tree};
 use crate::commands::App;
 use crate::commands::jobs::untold::{self, Audience};
 use crate::commands::jobs::{Jobs, cancel_session};
 use crate::commands::slash::stored::Stored;
+use crate::commands::slash::tell;
 use crate::environment::Environment;
 use crate::settings::SessionEnd;
 

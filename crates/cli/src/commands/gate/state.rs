@@ -1,6 +1,6 @@
 //! What the gate remembers of a workspace, on disk: `gate.json` beside the jobs, and `gate.log`.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use codex_gate::{GateState, Now, StateError};
 use serde_json::Value;
 
+use crate::commands::private;
 use crate::exit::{Failure, Kind};
 
 /// How long another process may hold the lock; each holds it for one read and one write.
@@ -66,20 +67,13 @@ impl StateFile {
         &self,
         change: impl FnOnce(GateState) -> (T, GateState),
     ) -> Result<(T, Option<String>), Failure> {
-        self.create_folder().map_err(|error| failed("create", &self.folder, error))?;
+        private::create_folder(&self.folder).map_err(|error| failed("create", &self.folder, error))?;
         // Held until the end of this function.
         let _lock = self.lock()?;
         let (state, told) = self.load()?;
         let (value, state) = change(state);
         self.write(&state.to_json()).map_err(|error| failed("write", &self.path(), error))?;
         Ok((value, told))
-    }
-
-    fn create_folder(&self) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.recursive(true).create(&self.folder)
     }
 
     fn lock(&self) -> Result<File, Failure> {
@@ -138,7 +132,7 @@ impl StateFile {
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LOG_BYTES) {
             let _ = fs::rename(&path, self.folder.join("gate.log.old"));
         }
-        let mut options = options();
+        let mut options = private::options();
         if let Ok(mut file) = options.append(true).create(true).open(&path) {
             // One write, so that lines of several processes do not mix.
             let _ = file.write_all(format!("{line}\n").as_bytes());
@@ -146,16 +140,8 @@ impl StateFile {
     }
 }
 
-/// What is made with these is readable by its owner only.
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
 fn open(path: &Path, truncate: bool) -> io::Result<File> {
-    options().write(true).create(true).truncate(truncate).open(path)
+    private::options().write(true).create(true).truncate(truncate).open(path)
 }
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Failure {

@@ -3,12 +3,13 @@
 //! A job's own session is told at its next prompt or the end of its next turn, and any other session as it begins, once: it may be
 //! the first one that is opened after the job's own was closed. Whoever sees the result needs not be told.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::path::PathBuf;
 
 use codex_job_store::{ErrorKind, Job, JobId, Status};
 
 use super::Jobs;
+use crate::commands::private;
 use crate::sanitize::one_line;
 
 /// What is behind a name once another session was told.
@@ -31,15 +32,8 @@ fn folder(jobs: &Jobs) -> PathBuf {
 
 /// Notes that the end of a job is to be told. Without it the job is as good, only quieter.
 pub(super) fn note(jobs: &Jobs, id: &JobId) {
-    let mut builder = DirBuilder::new();
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    let _ = builder.recursive(true).create(folder(jobs));
-    let _ = options.write(true).create(true).truncate(true).open(folder(jobs).join(id.as_str()));
+    let _ = private::create_folder(&folder(jobs));
+    let _ = private::options().write(true).create(true).truncate(true).open(folder(jobs).join(id.as_str()));
 }
 
 /// Notes that the end of a job has been seen.

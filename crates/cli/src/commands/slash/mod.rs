@@ -130,8 +130,8 @@ fn open(app: &App) -> Option<Stored> {
     Some(Stored::new(&app.environment.state_root()?, app.environment.session_id.as_deref()?))
 }
 
-/// One line for the user that stops nothing.
-fn tell(line: &str) -> String {
+/// One line for the user, as hooks say it; it stops nothing.
+pub(super) fn tell(line: &str) -> String {
     format!("{}\n", json!({ "systemMessage": one_line(line, 400) }))
 }
 

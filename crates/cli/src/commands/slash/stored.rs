@@ -4,10 +4,12 @@
 //! A file is written whole under another name and renamed, so that nobody reads half of one. It is not made durable: what a
 //! crash of the machine loses, the session that it was for has lost as well.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use crate::commands::private;
 
 /// The folder below the state root.
 const FOLDER: &str = "sessions";
@@ -42,17 +44,10 @@ impl Stored {
     }
 
     fn write(&self, purpose: &str, text: &str) -> io::Result<()> {
-        let mut builder = DirBuilder::new();
-        let mut options = OpenOptions::new();
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        }
-        builder.recursive(true).create(&self.folder)?;
+        private::create_folder(&self.folder)?;
         self.sweep();
         let temporary = self.path(&format!("{purpose}.{}.tmp", std::process::id()));
-        let mut file = options.write(true).create(true).truncate(true).open(&temporary)?;
+        let mut file = private::options().write(true).create(true).truncate(true).open(&temporary)?;
         file.write_all(text.as_bytes())?;
         drop(file);
         fs::rename(&temporary, self.path(purpose))
@@ -111,6 +106,8 @@ fn file_name(session: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
 
     #[test]
