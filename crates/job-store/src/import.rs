@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 use crate::config::Config;
 use crate::job::{MAX_SUMMARY, Record, Status};
 use crate::store::Store;
-use crate::text::one_line;
 use crate::view::{Loaded, newest_first};
 use crate::{Error, FORMAT_VERSION, JobId, ProcessIdentity, Result, durable};
+use codex_base::text::one_line;
 
 /// What was taken over.
 #[derive(Clone, Debug, Default, PartialEq)]

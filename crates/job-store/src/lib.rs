@@ -17,7 +17,6 @@ mod retention;
 mod steps;
 mod storage;
 mod store;
-mod text;
 mod time;
 mod view;
 mod watch;
@@ -36,7 +35,6 @@ pub use process::{OsProcesses, ProcessIdentity, Processes};
 pub use steps::{JobUpdate, NewJob, Outcome};
 pub use storage::{Disk, Storage};
 pub use store::{Look, Store};
-pub use text::one_line;
 pub use time::{Clock, SystemClock, Timestamp};
 
 /// The version of the format that this library writes. 1 is the format of the Node plugin that the layout comes

@@ -314,6 +314,6 @@ impl Store {
 }
 
 pub(crate) fn unknown(reference: &str) -> Error {
-    let shown = crate::text::one_line(reference, 60);
+    let shown = codex_base::text::one_line(reference, 60);
     Error::new(ErrorKind::UnknownJob, format!("there is no job `{shown}`"))
 }

@@ -65,7 +65,7 @@ impl FromStr for Timestamp {
         match text.parse::<jiff::Timestamp>() {
             Ok(moment) => Ok(Timestamp::from_millis(moment.as_millisecond())),
             Err(_) => {
-                let shown = crate::text::one_line(text, 60);
+                let shown = codex_base::text::one_line(text, 60);
                 Err(crate::Error::new(crate::ErrorKind::InvalidInput, format!("`{shown}` is not a time")))
             }
         }
