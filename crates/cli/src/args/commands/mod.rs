@@ -1,18 +1,48 @@
 //! The commands and their flags.
 
-mod agents;
-mod asking;
+mod adversarial_review;
+mod attach;
+mod await_jobs;
+mod broker;
+mod cancel;
 mod common;
-mod jobs;
+mod completions;
+mod demo;
+mod gate;
+mod hook;
+mod man;
+mod result;
+mod resume;
+mod review;
+mod setup;
+mod slash;
+mod status;
+mod task;
+mod transfer;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use agents::*;
-pub use asking::*;
+pub use adversarial_review::*;
+pub use attach::*;
+pub use await_jobs::*;
+pub use broker::*;
+pub use cancel::*;
 pub use common::*;
-pub use jobs::*;
+pub use completions::*;
+pub use demo::*;
+pub use gate::*;
+pub use hook::*;
+pub use man::*;
+pub use result::*;
+pub use resume::*;
+pub use review::*;
+pub use setup::*;
+pub use slash::*;
+pub use status::*;
+pub use task::*;
+pub use transfer::*;
 
 /// What was asked on the command line.
 #[derive(Debug, Parser)]
@@ -129,85 +159,4 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page of the program or of one command
     Man(ManArgs),
-}
-
-/// `setup`
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  codex-companion setup\n  codex-companion setup --json\n  codex-companion setup --enable-review-gate"
-)]
-pub struct SetupArgs {
-    /// Have every turn in this workspace reviewed before it ends
-    #[arg(long, conflicts_with = "disable_review_gate")]
-    pub enable_review_gate: bool,
-    /// Stop having turns reviewed before they end
-    #[arg(long)]
-    pub disable_review_gate: bool,
-    /// Install Codex with npm when it is missing
-    #[arg(long)]
-    pub install: bool,
-    /// Take over the jobs that codex-plugin-cc recorded in DIR (the folder with its state.json)
-    #[arg(long, value_name = "DIR")]
-    pub import_jobs: Option<PathBuf>,
-    /// Output.
-    #[command(flatten)]
-    pub out: JsonArgs,
-}
-
-/// `broker`
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  codex-companion broker status --json\n  codex-companion broker stop\n\n\
-    Commands start it when it pays, and it ends by itself when nobody uses it."
-)]
-pub struct BrokerArgs {
-    /// What to do
-    #[command(subcommand)]
-    pub action: BrokerAction,
-}
-
-/// What can be done with the shared app-server.
-#[derive(Debug, Subcommand)]
-pub enum BrokerAction {
-    /// Serve until idle
-    Serve,
-    /// Say how it fares
-    Status(JsonArgs),
-    /// End it
-    Stop(BrokerStopArgs),
-}
-
-/// `broker stop`
-#[derive(Args, Debug)]
-pub struct BrokerStopArgs {
-    /// Even under clients that are still connected
-    #[arg(long)]
-    pub force: bool,
-    /// Output.
-    #[command(flatten)]
-    pub out: JsonArgs,
-}
-
-/// `demo`
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  codex-companion demo")]
-pub struct DemoArgs {}
-
-/// `completions`
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  codex-companion completions bash > codex-companion.bash")]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
-}
-
-/// `man`
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  codex-companion man | man -l -\n  codex-companion man review > codex-companion-review.1"
-)]
-pub struct ManArgs {
-    /// The command; without one, the program's page
-    pub command: Option<String>,
 }

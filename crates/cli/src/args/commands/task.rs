@@ -1,56 +1,10 @@
-//! The commands that ask Codex for something.
-
-use std::ffi::OsString;
+//! `task`.
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::common::{JsonArgs, OutArgs, RunArgs, TargetArgs, non_empty};
+use super::common::{JsonArgs, RunArgs, non_empty};
 use crate::prompt::PromptArgs;
-
-/// `review`
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  \
-    codex-companion review                          what is not committed, else this branch\n  \
-    codex-companion review --base origin/main       what this branch adds to origin/main\n  \
-    codex-companion review --commit HEAD~1\n  \
-    codex-companion review --format sarif > review.sarif")]
-pub struct ReviewArgs {
-    /// Target.
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// Run.
-    #[command(flatten)]
-    pub run: RunArgs,
-    /// Output.
-    #[command(flatten)]
-    pub out: OutArgs,
-    /// Words that `review` does not take: caught to say where they belong.
-    #[arg(hide = true, trailing_var_arg = true)]
-    pub(in crate::args) words: Vec<OsString>,
-}
-
-/// `adversarial-review`
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  \
-    codex-companion adversarial-review\n  \
-    codex-companion adversarial-review --base main what happens when the cache is cold?\n  \
-    codex-companion adversarial-review --prompt-file focus.md --json\n\n\
-    Everything after the first word that is not a flag belongs to the focus text.")]
-pub struct AdversarialReviewArgs {
-    /// Target.
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// Run.
-    #[command(flatten)]
-    pub run: RunArgs,
-    /// Output.
-    #[command(flatten)]
-    pub out: OutArgs,
-    /// Focus text.
-    #[command(flatten)]
-    pub prompt: PromptArgs,
-}
 
 /// `task`
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! The review gate, and what agents' settings and plugins call.
+//! `gate`: the review gate, once, and its git hooks.
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -73,39 +73,4 @@ pub enum OnError {
     /// Exit 6
     #[default]
     Block,
-}
-
-/// `hook`
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  codex-companion hook stop < input.json\n\n\
-    For agents' settings: each reads the hook's input and writes what the agent is to do, or nothing.")]
-pub struct HookArgs {
-    /// The event
-    #[arg(value_enum)]
-    pub event: HookEvent,
-}
-
-/// The agent events that have an entry point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum HookEvent {
-    /// A session begins
-    SessionStart,
-    /// A session ends
-    SessionEnd,
-    /// The user sent a prompt
-    PromptSubmit,
-    /// The user typed a slash command
-    PromptExpansion,
-    /// A turn is about to end
-    Stop,
-}
-
-/// `slash`
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  codex-companion slash review\n\n\
-    For the command files of an agent's plugin: the arguments are those that `hook prompt-expansion` stored for this\n\
-    session. Prints for a person and always exits 0.")]
-pub struct SlashArgs {
-    /// The command to run
-    pub command: String,
 }
