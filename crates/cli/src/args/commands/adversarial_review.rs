@@ -11,7 +11,7 @@ use crate::prompt::PromptArgs;
     codex-companion adversarial-review\n  \
     codex-companion adversarial-review --base main what happens when the cache is cold?\n  \
     codex-companion adversarial-review --prompt-file focus.md --json\n\n\
-    Everything after the first word that is not a flag belongs to the focus text.")]
+    Everything after the first word that is not an option is the focus text.")]
 pub struct AdversarialReviewArgs {
     /// Target.
     #[command(flatten)]

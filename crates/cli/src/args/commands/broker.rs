@@ -8,29 +8,29 @@ use super::common::JsonArgs;
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  codex-companion broker status --json\n  codex-companion broker stop\n\n\
-    Commands start it when it pays, and it ends by itself when nobody uses it."
+    Commands start the broker when sharing saves time. It exits when it has been unused for a while."
 )]
 pub struct BrokerArgs {
-    /// What to do
+    /// The action
     #[command(subcommand)]
     pub action: BrokerAction,
 }
 
-/// What can be done with the shared app-server.
+/// The actions on the shared app-server.
 #[derive(Debug, Subcommand)]
 pub enum BrokerAction {
     /// Serve until idle
     Serve,
-    /// Say how it fares
+    /// Print its status
     Status(JsonArgs),
-    /// End it
+    /// Stop it
     Stop(BrokerStopArgs),
 }
 
 /// `broker stop`
 #[derive(Args, Debug)]
 pub struct BrokerStopArgs {
-    /// Even under clients that are still connected
+    /// Stop it even if clients are connected
     #[arg(long)]
     pub force: bool,
     /// Output.

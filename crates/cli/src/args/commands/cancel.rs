@@ -8,10 +8,10 @@ use super::common::JsonArgs;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  codex-companion cancel JOB\n  codex-companion cancel --all")]
 pub struct CancelArgs {
-    /// Job id, or the beginning of one
+    /// Job id, or a prefix of one
     #[arg(conflicts_with = "all")]
     pub job: Option<String>,
-    /// All active jobs in view
+    /// Cancel all active jobs of this session
     #[arg(long)]
     pub all: bool,
     /// Output.

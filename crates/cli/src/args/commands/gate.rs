@@ -10,10 +10,10 @@ use super::common::{OutArgs, TargetArgs};
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  codex-companion gate --base origin/main --format github\n  \
     codex-companion gate --json --on-error allow\n  codex-companion gate install git-pre-push\n\n\
-    Exits 0 when the change may go on, 4 when it may not, 6 when it could not be reviewed."
+    Exits with 0 if the change is allowed, 4 if it is blocked, 6 if it could not be reviewed."
 )]
 pub struct GateArgs {
-    /// Put the gate before every push or commit, or take it away again.
+    /// Install or remove a git hook that runs the gate.
     #[command(subcommand)]
     pub action: Option<GateAction>,
     /// Target.
@@ -22,27 +22,27 @@ pub struct GateArgs {
     /// Output.
     #[command(flatten)]
     pub out: OutArgs,
-    /// What a gate that could not review says
+    /// The decision if the change could not be reviewed
     #[arg(long, value_enum, default_value_t = OnError::Block)]
     pub on_error: OnError,
-    /// What a git hook of ours passes on.
+    /// The git hook that runs this command; set by the hooks that `gate install` writes.
     #[arg(long, value_enum, hide = true, conflicts_with_all = ["base", "commit", "scope"])]
     pub git_hook: Option<GitHook>,
 }
 
-/// What can be done with the gate besides asking it.
+/// The subcommands of the gate.
 #[derive(Debug, Subcommand)]
 pub enum GateAction {
-    /// Put the gate into this repository as a git hook
+    /// Install the gate as a git hook of this repository
     Install(InstallArgs),
-    /// Take the gate's git hook away
+    /// Remove the gate's git hook
     Uninstall(InstallArgs),
 }
 
 /// `gate install` and `gate uninstall`
 #[derive(Args, Debug)]
 pub struct InstallArgs {
-    /// Which hook
+    /// The hook
     #[arg(value_enum)]
     pub hook: InstallHook,
 }
@@ -50,9 +50,9 @@ pub struct InstallArgs {
 /// The hooks that the gate can be installed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum InstallHook {
-    /// Before every push: what it adds to the remote branch
+    /// Review what a push adds to the remote branch
     GitPrePush,
-    /// Before every commit: what is not committed
+    /// Review the uncommitted changes before each commit
     GitPreCommit,
 }
 
@@ -65,7 +65,7 @@ pub enum GitHook {
     PreCommit,
 }
 
-/// What a gate that could not review says.
+/// The decision of a gate that could not review.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnError {
     /// Exit 0

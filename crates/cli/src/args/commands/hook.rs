@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 /// `hook`
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  codex-companion hook stop < input.json\n\n\
-    For agents' settings: each reads the hook's input and writes what the agent is to do, or nothing.")]
+    Agents run these commands. Each reads the hook's input and prints the decision for the agent, or nothing.")]
 pub struct HookArgs {
     /// The event
     #[arg(value_enum)]

@@ -8,6 +8,6 @@ use clap::Args;
     after_help = "Examples:\n  codex-companion man | man -l -\n  codex-companion man review > codex-companion-review.1"
 )]
 pub struct ManArgs {
-    /// The command; without one, the program's page
+    /// The command; if omitted, the page of the program
     pub command: Option<String>,
 }

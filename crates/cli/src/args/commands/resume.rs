@@ -4,8 +4,8 @@ use clap::Args;
 
 /// `resume`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  codex-companion resume JOB          becomes `codex resume THREAD`")]
+#[command(after_help = "Examples:\n  codex-companion resume JOB          runs `codex resume THREAD`")]
 pub struct ResumeArgs {
-    /// Job id, or the beginning of one
+    /// Job id, or a prefix of one
     pub job: Option<String>,
 }

@@ -9,7 +9,7 @@ use super::common::{OutArgs, RunArgs, TargetArgs};
 /// `review`
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    codex-companion review                          what is not committed, else this branch\n  \
+    codex-companion review                          the uncommitted changes, or else this branch\n  \
     codex-companion review --base origin/main       what this branch adds to origin/main\n  \
     codex-companion review --commit HEAD~1\n  \
     codex-companion review --format sarif > review.sarif")]
@@ -23,7 +23,7 @@ pub struct ReviewArgs {
     /// Output.
     #[command(flatten)]
     pub out: OutArgs,
-    /// Words that `review` does not take: caught to say where they belong.
+    /// Words, which `review` does not accept: parsed to report where they belong.
     #[arg(hide = true, trailing_var_arg = true)]
     pub(in crate::args) words: Vec<OsString>,
 }

@@ -12,16 +12,16 @@ use super::common::JsonArgs;
     after_help = "Examples:\n  codex-companion setup\n  codex-companion setup --json\n  codex-companion setup --enable-review-gate"
 )]
 pub struct SetupArgs {
-    /// Have every turn in this workspace reviewed before it ends
+    /// Review every turn in this workspace before it ends
     #[arg(long, conflicts_with = "disable_review_gate")]
     pub enable_review_gate: bool,
-    /// Stop having turns reviewed before they end
+    /// Turn the review gate off for this workspace
     #[arg(long)]
     pub disable_review_gate: bool,
-    /// Install Codex with npm when it is missing
+    /// Install Codex with npm if it is missing
     #[arg(long)]
     pub install: bool,
-    /// Take over the jobs that codex-plugin-cc recorded in DIR (the folder with its state.json)
+    /// Import the jobs that codex-plugin-cc recorded in DIR (the directory with its state.json)
     #[arg(long, value_name = "DIR")]
     pub import_jobs: Option<PathBuf>,
     /// Output.

@@ -10,18 +10,18 @@ use super::common::JsonArgs;
     after_help = "Examples:\n  codex-companion status              running and recent jobs of this session\n  codex-companion status --watch\n  codex-companion status JOB --wait --json"
 )]
 pub struct StatusArgs {
-    /// Job id, or the beginning of one
+    /// Job id, or a prefix of one
     pub job: Option<String>,
-    /// Jobs of every session, without a limit
+    /// Show all jobs of all sessions
     #[arg(long)]
     pub all: bool,
-    /// Wait until the jobs in view have ended
+    /// Wait until the shown jobs have finished
     #[arg(long, conflicts_with = "watch")]
     pub wait: bool,
-    /// Give up waiting after N milliseconds
+    /// Wait at most N milliseconds
     #[arg(long, value_name = "N", requires = "wait")]
     pub timeout_ms: Option<u64>,
-    /// Keep the view up to date
+    /// Keep printing the current status
     #[arg(long)]
     pub watch: bool,
     /// Output.

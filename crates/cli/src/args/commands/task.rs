@@ -13,25 +13,25 @@ use crate::prompt::PromptArgs;
     codex-companion task --write --effort high make the parser linear\n  \
     codex-companion task --prompt-file plan.md\n  \
     git log -3 | codex-companion task\n\n\
-    Everything after the first word that is not a flag belongs to the prompt, flags and all.\n\
-    Codex may read the repository; it may change files only with --write.")]
+    Everything after the first word that is not an option is the prompt, even words that look like options.\n\
+    Codex can read the repository. It can change files only with --write.")]
 pub struct TaskArgs {
-    /// Let Codex change files in the work tree
+    /// Allow Codex to change files in the work tree
     #[arg(long, conflicts_with = "read_only", help_heading = "Run")]
     pub write: bool,
-    /// Let Codex only read (the default)
+    /// Allow Codex only to read (the default)
     #[arg(long, help_heading = "Run")]
     pub read_only: bool,
-    /// When Codex asks for approval
+    /// When Codex requests approval
     #[arg(long, value_enum, help_heading = "Run", default_value_t = Approvals::Never)]
     pub approvals: Approvals,
-    /// Continue the last task
+    /// Resume the last task
     #[arg(long, alias = "resume", help_heading = "Thread", conflicts_with_all = ["fresh", "thread"])]
     pub resume_last: bool,
-    /// Begin a new thread (the default)
+    /// Start a new thread (the default)
     #[arg(long, help_heading = "Thread", conflicts_with = "thread")]
     pub fresh: bool,
-    /// Continue the thread with this id
+    /// Resume the thread with this id
     #[arg(long, value_name = "ID", help_heading = "Thread", value_parser = non_empty)]
     pub thread: Option<String>,
     /// Run.
@@ -45,13 +45,13 @@ pub struct TaskArgs {
     pub prompt: PromptArgs,
 }
 
-/// Whether Codex asks before it does what needs approval.
+/// When Codex requests approval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Approvals {
-    /// It never asks, and refuses by itself
+    /// Never; Codex refuses what needs approval
     #[default]
     Never,
-    /// It asks; the settings decide
+    /// When it is needed; the settings decide
     OnRequest,
 }

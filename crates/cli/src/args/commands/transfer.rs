@@ -9,10 +9,10 @@ use super::common::JsonArgs;
 /// `transfer`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  codex-companion transfer            the session that this runs in\n  codex-companion transfer --source session.jsonl"
+    after_help = "Examples:\n  codex-companion transfer            the current Claude Code session\n  codex-companion transfer --source session.jsonl"
 )]
 pub struct TransferArgs {
-    /// The session's transcript
+    /// The transcript of the session
     #[arg(long, value_name = "FILE")]
     pub source: Option<PathBuf>,
     /// Output.
