@@ -146,12 +146,13 @@ impl Write for Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
 
     #[test]
     fn a_log_file_that_cannot_be_written_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let failure = open(directory.path()).unwrap_err();
-        assert_eq!((failure.kind(), failure.exit().code()), (Kind::Usage, 2));
+        assert_eq!((failure.kind(), Exit::from(&failure).code()), (Kind::Usage, 2));
         assert_eq!(failure.causes(), ["it is a directory"]);
         assert!(open(&directory.path().join("missing/log")).is_err());
     }

@@ -18,7 +18,6 @@
 pub mod args;
 pub mod commands;
 pub mod diagnostics;
-pub mod engine;
 pub mod environment;
 pub mod exit;
 pub mod progress;
@@ -28,8 +27,10 @@ pub mod redact;
 pub mod render;
 pub mod review_output;
 pub mod sanitize;
-pub mod settings;
+pub mod signals;
 pub mod stdio;
+
+pub use codex_companion_core::settings;
 
 /// The version of this program, as `--version` prints it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
