@@ -22,8 +22,10 @@ pub mod environment;
 pub mod exit;
 pub mod progress;
 pub mod prompt;
+#[path = "../../review/src/prompt.rs"]
 pub mod prompts;
 pub mod render;
+#[path = "../../review/src/read/mod.rs"]
 pub mod review_output;
 pub mod sanitize;
 pub mod settings;

@@ -4,10 +4,14 @@
 //! failures). Text that came from a model or a repository is sanitised in the forms for people; the forms for programs
 //! keep it whole and escape it.
 
+#[path = "../../../review/src/render/github.rs"]
 mod github;
+#[path = "../../../review/src/render/json.rs"]
 mod json;
+#[path = "../../../review/src/render/markdown.rs"]
 mod markdown;
 mod report;
+#[path = "../../../review/src/render/sarif.rs"]
 mod sarif;
 mod text;
 

@@ -17,7 +17,7 @@ pub struct Template {
 }
 
 /// The challenge that `adversarial-review` puts to the model.
-pub const ADVERSARIAL_REVIEW: &str = include_str!("adversarial-review.md");
+pub const ADVERSARIAL_REVIEW: &str = include_str!("../prompts/adversarial-review.md");
 
 /// What an adversarial review is about.
 #[derive(Clone, Copy, Debug, Default)]

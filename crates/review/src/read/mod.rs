@@ -7,7 +7,9 @@
 
 mod extract;
 mod native;
+#[path = "json.rs"]
 mod read;
+#[path = "../schema.rs"]
 mod schema;
 
 use std::cmp::Ordering;
