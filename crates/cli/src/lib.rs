@@ -10,8 +10,7 @@
 //!
 //! - [`args`]: what was asked, from the words of the command line; [`prompt`]: prompts, byte for byte
 //! - [`environment`] and [`settings`]: what is set outside of the command line, and who wins
-//! - [`prompts`]: what is sent to the model; [`review_output`]: what is read from its answer
-//! - [`sanitize`]: model text made safe to show; [`render`]: the answer as text, Markdown, JSON, SARIF or annotations
+//! - [`sanitize`]: model text made safe to print; [`render`]: reports that are not reviews, as text or JSON
 //! - [`progress`]: what is told while a turn runs
 //! - [`exit`]: exit codes and the one error type
 
@@ -22,11 +21,7 @@ pub mod environment;
 pub mod exit;
 pub mod progress;
 pub mod prompt;
-#[path = "../../review/src/prompt.rs"]
-pub mod prompts;
 pub mod render;
-#[path = "../../review/src/read/mod.rs"]
-pub mod review_output;
 pub mod sanitize;
 pub mod settings;
 pub mod stdio;

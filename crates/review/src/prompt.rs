@@ -1,41 +1,64 @@
-//! What we say to the model.
+//! The prompt of an adversarial review.
 //!
-//! Each prompt is a file of its own beside this one, begun by its version. A `task` has none: what the user wrote goes
-//! byte for byte. Codex's own reviewer has none either: it brings its prompt with it.
-//!
-//! Text that is not ours goes in as data, in fences that it cannot close ([`fence`]), and is never looked at for
-//! placeholders ([`fill`] makes one pass over the template and none over what it puts in).
+//! The template is a file of its own that begins with its version. Text that is not ours is inserted as data, in fences
+//! that it cannot close ([`fence`]), and placeholders in it are not replaced ([`fill`] makes one pass over the template).
 
-/// A prompt with its version. The version goes up whenever the text changes in a way that may change answers: caches of
-/// verdicts are keyed by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Template {
-    /// The version.
-    pub version: u32,
-    /// The text, with `{{NAME}}` where something goes in.
-    pub text: &'static str,
+use codex_base::text::one_line;
+
+/// The template: `version: N`, `---`, and the text with `{{NAME}}` at the places of the values.
+const TEMPLATE: &str = include_str!("../prompts/adversarial-review.md");
+
+/// A prompt that asks a model to find how a change fails, and to answer in the form of
+/// [`output_schema`](crate::output_schema).
+///
+/// The change and the focus are in fences that their content cannot close, so that neither reads as an instruction.
+///
+/// ```
+/// use codex_review::AdversarialPrompt;
+///
+/// let prompt = AdversarialPrompt::new("working tree", "diff --git a/x b/x\n").focus("the cache").text();
+/// assert!(prompt.contains("the cache"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AdversarialPrompt<'a> {
+    target: &'a str,
+    change: &'a str,
+    guidance: &'a str,
+    focus: &'a str,
 }
 
-/// The challenge that `adversarial-review` puts to the model.
-pub const ADVERSARIAL_REVIEW: &str = include_str!("../prompts/adversarial-review.md");
-
-/// What an adversarial review is about.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AdversarialReview<'a> {
-    /// What is reviewed, in a few words: "working tree", "branch against main".
-    pub target: &'a str,
-    /// The change, or what is to be known about it when it is too big to be sent.
-    pub context: &'a str,
-    /// How to look at what was not sent; empty when everything was. Our own words.
-    pub guidance: &'a str,
-    /// What the user wants looked at; empty when nothing in particular.
-    pub focus: &'a str,
-}
-
-impl AdversarialReview<'_> {
-    /// The prompt.
+impl<'a> AdversarialPrompt<'a> {
+    /// A prompt about `target`, a few words such as "branch against main", with `change` as the material: the patch, or
+    /// an overview when the patch is too large.
     #[must_use]
-    pub fn prompt(&self) -> String {
+    pub const fn new(target: &'a str, change: &'a str) -> Self {
+        Self { target, change, guidance: "", focus: "" }
+    }
+
+    /// Sets how the model finds what was not sent. Not fenced: these must be the caller's own words.
+    #[must_use]
+    pub const fn guidance(mut self, guidance: &'a str) -> Self {
+        self.guidance = guidance;
+        self
+    }
+
+    /// Sets what the user wants checked first.
+    #[must_use]
+    pub const fn focus(mut self, focus: &'a str) -> Self {
+        self.focus = focus;
+        self
+    }
+
+    /// Returns the version of the prompt. It changes whenever the text changes in a way that can change answers, so that a
+    /// cache of answers can have it in its key.
+    #[must_use]
+    pub fn version() -> u32 {
+        template().0
+    }
+
+    /// Returns the prompt.
+    #[must_use]
+    pub fn text(&self) -> String {
         let focus = if self.focus.trim().is_empty() {
             String::new()
         } else {
@@ -49,59 +72,55 @@ impl AdversarialReview<'_> {
             format!("{}\n\n", self.guidance.trim())
         };
         fill(
-            template(ADVERSARIAL_REVIEW).text.trim_end(),
+            template().1.trim_end(),
             &[
-                ("TARGET", &quoted(self.target)),
+                ("TARGET", &code_span(self.target)),
                 ("FOCUS", &focus),
                 ("GUIDANCE", &guidance),
-                ("CONTEXT", &fence("text", self.context)),
+                ("CONTEXT", &fence("text", self.change)),
             ],
         )
     }
 }
 
-/// Takes a prompt file apart: `version: N`, `---`, text. A file without a version is version 0.
-#[must_use]
-pub fn template(file: &'static str) -> Template {
-    let parts = file.strip_prefix("version: ").and_then(|rest| rest.split_once("\n---\n"));
-    match parts.and_then(|(version, text)| Some((version.trim().parse().ok()?, text))) {
-        Some((version, text)) => Template { version, text },
-        None => Template { version: 0, text: file },
-    }
+/// The template's version and text.
+fn template() -> (u32, &'static str) {
+    let parts = TEMPLATE.strip_prefix("version: ").and_then(|rest| rest.split_once("\n---\n"));
+    parts
+        .and_then(|(version, text)| Some((version.trim().parse().ok()?, text)))
+        .expect("the template begins with its version; a test reads it")
 }
 
-/// Data in a fence of backticks longer than any run of them inside, so that nothing inside closes it. What is inside is
-/// not changed, but for a line feed at its end where it has none.
-#[must_use]
-pub fn fence(label: &str, data: &str) -> String {
+/// Data in a fence of backticks that is longer than any run of them in it. The data is not changed, except that a line
+/// feed is added at its end if there is none.
+fn fence(label: &str, data: &str) -> String {
     let longest = data.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let mark = "`".repeat(longest.max(2) + 1);
     let end = if data.is_empty() || data.ends_with('\n') { "" } else { "\n" };
     format!("{mark}{label}\n{data}{end}{mark}\n")
 }
 
-/// A name (of a branch, say) within a sentence: one line, in a code span that it cannot close.
-fn quoted(name: &str) -> String {
-    let name = crate::sanitize::one_line(name, 200).replace('`', "'");
+/// A name, for example of a branch, within a sentence: one line, in a code span that it cannot close.
+fn code_span(name: &str) -> String {
+    let name = one_line(name, 200).replace('`', "'");
     format!("`{name}`")
 }
 
-/// Replaces each `{{NAME}}` by its value, in one pass: values are not looked at. Unknown placeholders stay.
-#[must_use]
-pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
+/// Replaces each `{{NAME}}` by its value, in one pass: placeholders in values stay. Unknown placeholders stay.
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled =
         String::with_capacity(template.len() + values.iter().map(|(_, value)| value.len()).sum::<usize>());
     let mut rest = template;
     while let Some(start) = rest.find("{{") {
-        let (before, from) = rest.split_at(start);
-        filled.push_str(before);
+        let (text, from) = rest.split_at(start);
+        filled.push_str(text);
         let named = values
             .iter()
             .find_map(|(name, value)| Some((*value, from[2..].strip_prefix(name)?.strip_prefix("}}")?)));
         match named {
-            Some((value, behind)) => {
+            Some((value, after)) => {
                 filled.push_str(value);
-                rest = behind;
+                rest = after;
             }
             None => {
                 filled.push_str("{{");
@@ -120,28 +139,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_prompt_has_a_version_and_knows_its_placeholders() {
-        let template = template(ADVERSARIAL_REVIEW);
-        assert_eq!(template.version, 1);
-        let review = AdversarialReview { target: "t", context: "c", guidance: "g", focus: "f" };
-        let prompt = review.prompt();
+    fn the_prompt_has_a_version_and_all_placeholders_are_replaced() {
+        assert_eq!(AdversarialPrompt::version(), 1);
+        let prompt = AdversarialPrompt::new("t", "c").guidance("g").focus("f").text();
         assert!(!prompt.contains("{{") && !prompt.contains("version:"), "{prompt}");
     }
 
     #[test]
     fn the_whole_prompt() {
-        let review = AdversarialReview {
-            target: "branch against main",
-            context: "diff --git a/x b/x\n+```\n",
-            guidance: "The patch was too big to send: run `git diff main...HEAD` to see it.",
-            focus: "the cache",
-        };
-        insta::assert_snapshot!("adversarial-review", review.prompt());
+        let prompt = AdversarialPrompt::new("branch against main", "diff --git a/x b/x\n+```\n")
+            .guidance("The patch was too big to send: run `git diff main...HEAD` to see it.")
+            .focus("the cache");
+        insta::assert_snapshot!("adversarial-review", prompt.text());
     }
 
     #[test]
-    fn what_is_not_given_leaves_no_trace() {
-        let prompt = AdversarialReview { target: "t", context: "c", ..AdversarialReview::default() }.prompt();
+    fn optional_parts_are_left_out() {
+        let prompt = AdversarialPrompt::new("t", "c").text();
         assert!(!prompt.contains("asks you to look"));
         assert!(prompt.ends_with("\nThe change:\n\n```text\nc\n```\n"), "{prompt:?}");
     }
@@ -172,20 +186,18 @@ mod tests {
             "}} {{ {{{{CONTEXT}}}}",
         ];
         for data in hostile {
-            let review = AdversarialReview { target: data, context: data, guidance: "", focus: data };
-            let prompt = review.prompt();
+            let prompt = AdversarialPrompt::new(data, data).focus(data).text();
             let fenced = fence("text", data);
             assert_eq!(prompt.matches(fenced.as_str()).count(), 2, "{prompt}");
             // Outside of the two fences and the quoted name there are only our words.
-            let plain =
-                AdversarialReview { target: "AAA", context: "BBB", guidance: "", focus: "CCC" }.prompt();
+            let plain = AdversarialPrompt::new("AAA", "BBB").focus("CCC").text();
             let expected = plain
-                .replace(&quoted("AAA"), &quoted(data))
+                .replace(&code_span("AAA"), &code_span(data))
                 .replace(&fence("text", "BBB"), &fenced)
                 .replace(&fence("text", "CCC"), &fenced);
             assert_eq!(prompt, expected);
         }
-        assert_eq!(quoted("a\n`b` \x1b[31m{{FOCUS}}"), "`a 'b' {{FOCUS}}`");
+        assert_eq!(code_span("a\n`b` \x1b[31m{{FOCUS}}"), "`a 'b' {{FOCUS}}`");
     }
 
     proptest! {
@@ -199,7 +211,7 @@ mod tests {
         }
 
         #[test]
-        fn values_are_never_looked_at(a in "[{}AB]{0,12}", b in "[{}AB]{0,12}") {
+        fn placeholders_in_values_are_not_replaced(a in "[{}AB]{0,12}", b in "[{}AB]{0,12}") {
             let filled = fill("<{{A}}|{{B}}|{{C}}>", &[("A", &a), ("B", &b)]);
             prop_assert_eq!(filled, format!("<{a}|{b}|{{{{C}}}}>"));
         }

@@ -3,8 +3,15 @@
 use super::Problem;
 use crate::workspace::Package;
 
-const LIBRARIES: &[&str] =
-    &["codex-base", "codex-rpc", "codex-broker", "codex-job-store", "codex-review-target", "codex-gate"];
+const LIBRARIES: &[&str] = &[
+    "codex-base",
+    "codex-rpc",
+    "codex-broker",
+    "codex-job-store",
+    "codex-review",
+    "codex-review-target",
+    "codex-gate",
+];
 const TESTKIT: &str = "codex-testkit";
 /// What an example shows beside its own crate: a gate whose reviewer is Codex. Only there.
 const EXAMPLES: &[(&str, &str)] = &[("codex-gate", "codex-rpc")];
@@ -13,7 +20,8 @@ const EXAMPLES: &[(&str, &str)] = &[("codex-gate", "codex-rpc")];
 fn may_import(package: &str) -> Option<&'static [&'static str]> {
     Some(match package {
         "codex-base" => &[],
-        "codex-rpc" | "codex-job-store" | "codex-review-target" | "codex-gate" => &["codex-base"],
+        "codex-rpc" | "codex-job-store" | "codex-review" | "codex-review-target" => &["codex-base"],
+        "codex-gate" => &["codex-base", "codex-review"],
         "codex-broker" => &["codex-base", "codex-rpc"],
         TESTKIT => &["codex-rpc"],
         "codex-companion" | "codex-guides" | "companion-benches" | "xtask" => LIBRARIES,
@@ -23,6 +31,7 @@ fn may_import(package: &str) -> Option<&'static [&'static str]> {
             "codex-rpc",
             "codex-broker",
             "codex-job-store",
+            "codex-review",
             "codex-review-target",
             "codex-gate",
             "codex-companion",

@@ -1,25 +1,26 @@
 //! Reviews as GitHub Actions annotations.
-//!
-//! Workflow commands (`::error file=…,line=…::message`), with the escapes that GitHub's runner takes back: `%`, CR and LF
-//! everywhere, `:` and `,` in properties as well.
 
-use super::report::ReviewReport;
+use codex_base::text::{clean, one_line};
+
+use super::paragraphs;
 use super::text::LINE;
-use super::{verdict_words, without_verdict};
-use crate::review_output::{Severity, Verdict};
-use crate::sanitize::{one_line, sanitize};
+use crate::{ReviewReport, ReviewVerdict, Severity};
 
-pub(super) fn review(report: &ReviewReport) -> String {
-    let title = format!("Codex {} of {}", report.review.words(), one_line(&report.target.label, LINE));
+/// Returns a report as GitHub Actions workflow commands (`::error file=…,line=…::message`), one line each, with the
+/// escapes that GitHub's runner decodes: `%`, CR and LF everywhere, `:` and `,` in properties as well.
+#[must_use]
+pub fn github(report: &ReviewReport) -> String {
+    let title = format!("Codex {} of {}", report.kind.words(), one_line(&report.target.label, LINE));
     let (level, message, findings) = match &report.result {
-        Some(result) => {
-            let level = if result.verdict == Verdict::Approve { "notice" } else { "warning" };
-            let message = format!("{}: {}", verdict_words(result.verdict), result.summary.trim());
-            (level, message, &result.findings[..])
+        Some(review) => {
+            let level = if review.verdict == ReviewVerdict::Approve { "notice" } else { "warning" };
+            let message = format!("{}: {}", review.verdict.words(), review.summary.trim());
+            (level, message, &review.findings[..])
         }
         None => {
-            let (why, failed) = without_verdict(report);
-            (if failed { "warning" } else { "notice" }, format!("no verdict: {why}"), &[][..])
+            let without = report.without_verdict();
+            let level = if without.failed { "warning" } else { "notice" };
+            (level, format!("no verdict: {}", without.reason), &[][..])
         }
     };
     let mut out = command(level, &[("title", title)], &message);
@@ -30,15 +31,16 @@ pub(super) fn review(report: &ReviewReport) -> String {
             Severity::Low => "notice",
         };
         let mut properties = Vec::new();
-        if !finding.file.is_empty() {
-            properties.push(("file", finding.file.clone()));
-            properties.push(("line", finding.line_start.to_string()));
-            properties.push(("endLine", finding.line_end.to_string()));
+        if let Some(file) = &finding.file {
+            properties.push(("file", file.clone()));
+            if let Some(lines) = finding.lines {
+                properties.push(("line", lines.start().to_string()));
+                properties.push(("endLine", lines.end().to_string()));
+            }
         }
         let title = one_line(&finding.title, LINE);
         properties.push(("title", format!("[{}] {title}", finding.severity.as_str())));
-        let parts = [finding.body.trim(), finding.recommendation.trim()];
-        let message = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
+        let message = paragraphs(&[&finding.body, finding.recommendation.as_deref().unwrap_or_default()]);
         let message = if message.is_empty() { title } else { message };
         out += &command(level, &properties, &message);
     }
@@ -54,5 +56,5 @@ fn command(level: &str, properties: &[(&str, String)], message: &str) -> String 
 }
 
 fn escape(text: &str) -> String {
-    sanitize(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    clean(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::report::ReviewReport;
-use crate::review_output::{Finding, Severity};
+use super::{json, paragraphs};
+use crate::{Confidence, Finding, LineRange, ReviewReport, Severity};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// One rule a severity: a reviewer has no catalogue of faults.
+/// One rule for each severity: a reviewer has no catalogue of faults.
 const RULES: [(Severity, &str, &str); 4] = [
     (Severity::Critical, "error", "Data loss, a security hole or an outage"),
     (Severity::High, "error", "A fault that users will meet"),
@@ -16,68 +16,103 @@ const RULES: [(Severity, &str, &str); 4] = [
     (Severity::Low, "note", "Something small"),
 ];
 
-/// The log of one review. Without a result the run is marked as not successful, with the reason.
-pub(super) fn review(report: &ReviewReport) -> Value {
-    let rules: Vec<Value> = RULES
-        .iter()
-        .map(|(severity, level, words)| {
+/// Writes reports as SARIF 2.1.0 logs.
+///
+/// A log is valid by the standard's schema, and has what GitHub's code scanning requires beyond it: each result has a
+/// message, and a location with a line. A finding without a file is located at the root of the repository. Without a
+/// review, the run is marked as failed or has a note, with the reason.
+#[derive(Clone, Debug)]
+pub struct Sarif {
+    name: String,
+    version: String,
+}
+
+impl Default for Sarif {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sarif {
+    /// A writer that names codex-companion as the tool.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { name: "codex-companion".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+
+    /// Sets the tool's name and version.
+    #[must_use]
+    pub fn tool(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        (self.name, self.version) = (name.into(), version.into());
+        self
+    }
+
+    /// Returns a report as a SARIF log.
+    #[must_use]
+    pub fn render(&self, report: &ReviewReport) -> String {
+        json::document(&self.log(report))
+    }
+
+    fn log(&self, report: &ReviewReport) -> Value {
+        let rules = RULES.map(|(severity, level, words)| {
             json!({
-                "id": rule_id(*severity),
+                "id": rule_id(severity),
                 "shortDescription": {"text": words},
                 "defaultConfiguration": {"level": level},
             })
-        })
-        .collect();
-    let findings = report.result.as_ref().map_or(&[][..], |result| &result.findings);
-    let results: Vec<Value> = findings.iter().map(result).collect();
-    let without = report.result.is_none().then(|| super::without_verdict(report));
-    let failed = without.as_ref().is_some_and(|(_, failed)| *failed);
-    let level = if failed { "error" } else { "note" };
-    let notifications: Vec<Value> =
-        without.iter().map(|(why, _)| json!({"level": level, "message": {"text": why}})).collect();
-    let properties = report.result.as_ref().map(
-        |result| json!({"verdict": result.verdict, "summary": result.summary, "target": report.target.label}),
-    );
-    json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "codex-companion",
-                "version": crate::VERSION,
-                "rules": rules,
-            }},
-            "automationDetails": {"id": format!("codex-companion/{}/", report.review.words().replace(' ', "-"))},
-            "invocations": [{
-                "executionSuccessful": !failed,
-                "toolExecutionNotifications": notifications,
+        });
+        let findings = report.result.as_ref().map_or(&[][..], |review| &review.findings);
+        let results: Vec<Value> = findings.iter().map(result).collect();
+        let without = report.result.is_none().then(|| report.without_verdict());
+        let failed = without.as_ref().is_some_and(|without| without.failed);
+        let level = if failed { "error" } else { "note" };
+        let notifications: Vec<Value> = without
+            .iter()
+            .map(|without| json!({"level": level, "message": {"text": without.reason}}))
+            .collect();
+        let properties = report.result.as_ref().map(|review| {
+            json!({"verdict": review.verdict, "summary": review.summary, "target": report.target.label})
+        });
+        json!({
+            "$schema": SCHEMA,
+            "version": "2.1.0",
+            "runs": [{
+                "tool": {"driver": {"name": self.name, "version": self.version, "rules": rules}},
+                "automationDetails": {"id": format!("{}/{}/", self.name, report.kind.words().replace(' ', "-"))},
+                "invocations": [{
+                    "executionSuccessful": !failed,
+                    "toolExecutionNotifications": notifications,
+                }],
+                "results": results,
+                "columnKind": "unicodeCodePoints",
+                "properties": properties.unwrap_or_else(|| json!({})),
             }],
-            "results": results,
-            "columnKind": "unicodeCodePoints",
-            "properties": properties.unwrap_or_else(|| json!({})),
-        }],
-    })
+        })
+    }
 }
 
 fn result(finding: &Finding) -> Value {
     let index = RULES.iter().position(|(severity, ..)| *severity == finding.severity).unwrap_or(0);
-    let parts = [finding.title.trim(), finding.body.trim(), finding.recommendation.trim()];
-    let text = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
-    let locations = if finding.file.is_empty() {
-        json!([])
-    } else {
-        json!([{"physicalLocation": {
-            "artifactLocation": artifact(&finding.file),
-            "region": {"startLine": finding.line_start, "endLine": finding.line_end},
-        }}])
+    let fix = finding.recommendation.as_deref().unwrap_or_default();
+    let text = match paragraphs(&[&finding.title, &finding.body, fix]) {
+        text if text.is_empty() => "the reviewer wrote no text for this finding".to_owned(),
+        text => text,
     };
+    let lines = finding.lines.filter(|_| finding.file.is_some()).unwrap_or(LineRange::from(1));
     json!({
         "ruleId": rule_id(finding.severity),
         "ruleIndex": index,
         "level": RULES[index].1,
         "message": {"text": text},
-        "locations": locations,
-        "properties": {"severity": finding.severity, "confidence": finding.confidence},
+        "locations": [{"physicalLocation": {
+            // "." is the root of the repository.
+            "artifactLocation": artifact(finding.file.as_deref().unwrap_or(".")),
+            "region": {"startLine": lines.start(), "endLine": lines.end()},
+        }}],
+        "properties": {
+            "severity": finding.severity,
+            "confidence": finding.confidence.map(Confidence::value),
+        },
     })
 }
 
@@ -85,7 +120,7 @@ fn rule_id(severity: Severity) -> String {
     format!("codex-review/{}", severity.as_str())
 }
 
-/// Relative to the work tree's root, or a file URI for what lies elsewhere.
+/// Relative to the work tree's root, or a file URI for a file that is elsewhere.
 fn artifact(file: &str) -> Value {
     let drive = file.as_bytes().get(1) == Some(&b':');
     match (file.starts_with('/'), drive) {

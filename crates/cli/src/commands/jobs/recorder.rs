@@ -12,7 +12,7 @@ use super::{Jobs, failure};
 use crate::args::Format;
 use crate::engine::{Progress, StopHandle, Stopped, Watch};
 use crate::exit::{Exit, Failure, Kind};
-use crate::render::ErrorReport;
+use codex_review::ErrorReport;
 use crate::sanitize::one_line;
 
 /// How often a running job is asked whether it has been cancelled.

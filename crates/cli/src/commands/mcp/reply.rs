@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::commands::App;
 use crate::commands::jobs::{self, Jobs};
 use crate::exit::{Failure, Kind};
-use crate::render::{self, ErrorReport};
+use codex_review::ErrorReport;
+use crate::render;
 use crate::sanitize::{one_line, sanitize};
 
 /// An answer.
