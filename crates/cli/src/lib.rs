@@ -16,15 +16,16 @@
 
 pub mod args;
 pub mod commands;
-pub mod engine;
 pub mod environment;
 pub mod exit;
 pub mod progress;
 pub mod prompt;
 pub mod render;
 pub mod sanitize;
-pub mod settings;
+pub mod signals;
 pub mod stdio;
+
+pub use codex_companion_core::settings;
 
 /// The version of this program, as `--version` prints it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -3,8 +3,6 @@
 use codex_review::ErrorReport;
 use serde::Serialize;
 
-use crate::exit::Failure;
-
 /// The answer of `task`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,19 +95,4 @@ pub struct SessionRuntime {
     pub detail: String,
     /// The shared app-server's address.
     pub endpoint: Option<String>,
-}
-
-impl From<&Failure> for ErrorReport {
-    fn from(failure: &Failure) -> Self {
-        let mut message = failure.to_string();
-        for cause in failure.causes() {
-            message.push_str(": ");
-            message.push_str(&cause);
-        }
-        let report = Self::new(failure.kind().as_str(), message);
-        match failure.hint() {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
-    }
 }

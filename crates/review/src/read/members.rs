@@ -146,4 +146,3 @@ pub(super) fn quote(text: &str) -> String {
     let start = text.char_indices().nth(4096).map_or(text, |(end, _)| &text[..end]);
     format!("\"{}\"", one_line(start, 80))
 }
-

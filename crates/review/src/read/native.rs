@@ -182,7 +182,10 @@ mod tests {
     fn a_rendered_comment_is_read() {
         let text = "Mock explanation.\n\nReview comment:\n\n- [P1] Mock native finding — /scratch-tmp/a.txt:1-2\n  Mock native body.";
         let result = review(text);
-        assert_eq!((result.verdict, result.summary.as_str()), (ReviewVerdict::NeedsAttention, "Mock explanation."));
+        assert_eq!(
+            (result.verdict, result.summary.as_str()),
+            (ReviewVerdict::NeedsAttention, "Mock explanation.")
+        );
         let finding = &result.findings[0];
         assert_eq!((finding.severity, finding.title.as_str()), (Severity::High, "Mock native finding"));
         assert_eq!(finding.location().as_deref(), Some("a.txt:1-2"));
@@ -196,11 +199,8 @@ mod tests {
             - [x] [P0] Null deref — /scratch-tmp/src/a.rs:9-9\n  Second.\n\n\
             - No place at all\n  Third.\n";
         let result = review(text);
-        let got: Vec<_> = result
-            .findings
-            .iter()
-            .map(|f| (f.severity, f.title.as_str(), f.location()))
-            .collect();
+        let got: Vec<_> =
+            result.findings.iter().map(|f| (f.severity, f.title.as_str(), f.location())).collect();
         assert_eq!(
             got,
             [

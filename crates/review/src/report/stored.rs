@@ -47,9 +47,9 @@ impl ReviewReport {
         let invalid = |reason: String| StoredError { kind: StoredErrorKind::Invalid, message: reason };
         let version = match stored.get("formatVersion") {
             None => 0,
-            Some(version) => {
-                version.as_u64().ok_or_else(|| invalid(format!("formatVersion: {version} is not a number")))?
-            }
+            Some(version) => version
+                .as_u64()
+                .ok_or_else(|| invalid(format!("formatVersion: {version} is not a number")))?,
         };
         if version > VERSION {
             let message = format!("version {version} is newer than {VERSION}, the newest that is known");
@@ -57,8 +57,7 @@ impl ReviewReport {
         }
         let mut report = Self::deserialize(stored).map_err(|error| invalid(error.to_string()))?;
         if version > 0 {
-            let additional =
-                Additional::deserialize(stored).map_err(|error| invalid(error.to_string()))?;
+            let additional = Additional::deserialize(stored).map_err(|error| invalid(error.to_string()))?;
             (report.notes, report.resume) = (additional.notes, additional.resume);
         }
         Ok(report)

@@ -4,8 +4,8 @@ use std::io;
 
 use codex_gate::host::{exit, git};
 use codex_gate::{
-    Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Skip, Tree,
-    Turn, Why, Wording,
+    Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Skip, Tree, Turn, Why,
+    Wording,
 };
 use codex_review::{ErrorReport, Review, ReviewKind, ReviewReport, ReviewVerdict, TargetSummary};
 use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, fingerprint, resolve};
@@ -15,9 +15,9 @@ use super::{Gate, install, reviewer, tree, unread};
 use crate::args::{Format, GateAction, GateArgs, GitHook, OnError, TargetArgs};
 use crate::commands::jobs::Jobs;
 use crate::commands::{Answer, App, block_on, reviewing, work_tree};
-use crate::engine::{Stop, StopHandle, Watch};
 use crate::exit::{Exit, Failure, Kind};
 use crate::stdio;
+use codex_companion_core::{RunObserver, Stop, StopHandle};
 
 pub(in crate::commands) fn run(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     match &flags.action {
@@ -68,7 +68,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
             progress.note(&format!("reviewing the {label}"));
             let decided = block_on(async |stop, handle| {
                 let decision = judge(&mut gate, targets, &mut progress, (stop, &handle)).await;
-                stopped = stop.asked();
+                stopped = stop.reason();
                 Ok(decision)
             });
             progress.finish();
@@ -83,7 +83,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
         Decided::NotReviewed { failure, .. } if failure.why == Why::Cancelled);
     if let Some(stopped) = stopped.filter(|_| cancelled) {
         // Whoever ended it wants no decision, whatever is to become of failures.
-        return Err(stopped.failure());
+        return Err(stopped.into());
     }
     Ok(answer(app, flags, &label, &decision))
 }
@@ -91,7 +91,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
 async fn judge(
     gate: &mut Gate<'_>,
     targets: Vec<Target>,
-    watch: &mut dyn Watch,
+    watch: &mut dyn RunObserver,
     (stop, handle): (&mut Stop, &StopHandle),
 ) -> Decision {
     let theirs = targets.clone();
@@ -168,7 +168,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
                     && matches!(error.kind(), ErrorKind::NothingToReview | ErrorKind::NoDefaultBranch)
                     && is_new(oid)? =>
             {
-                match tree::all_commits(&app.cwd, &Cancel::new()).map_err(reviewing::from_target)? {
+                match tree::all_commits(&app.cwd, &Cancel::new()).map_err(Failure::from)? {
                     Some(commits) => targets.extend(commits),
                     None => {
                         let name = sent.local_ref.trim_start_matches("refs/heads/");
@@ -179,7 +179,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
                 }
             }
             Err(error) if error.kind() == ErrorKind::NothingToReview => {}
-            Err(error) => return Err(reviewing::from_target(error)),
+            Err(error) => return Err(Failure::from(error)),
         }
     }
     Ok(if targets.is_empty() { Subject::Nothing } else { Subject::Changes(targets) })
@@ -238,7 +238,9 @@ fn report(label: &str, decision: &Decision) -> ReviewReport {
             report.result = Some(result(ReviewVerdict::NeedsAttention, reason, findings));
         }
         Decided::Allowed { reason } => report.result = Some(result(ReviewVerdict::Approve, reason, &[])),
-        Decided::Skipped(skip) => report.result = Some(result(ReviewVerdict::Approve, &skip.to_string(), &[])),
+        Decided::Skipped(skip) => {
+            report.result = Some(result(ReviewVerdict::Approve, &skip.to_string(), &[]))
+        }
         Decided::NotReviewed { failure, .. } => {
             report.codex.status = 1;
             report.parse_error = Some(failure.to_string());
