@@ -11,15 +11,17 @@
 //! - [`args`]: what was asked, from the words of the command line; [`prompt`]: prompts, byte for byte
 //! - [`environment`] and [`settings`]: what is set outside of the command line, and who wins
 //! - [`sanitize`]: model text made safe to print; [`render`]: reports that are not reviews, as text or JSON
-//! - [`progress`]: what is told while a turn runs
+//! - [`progress`]: what is printed while a turn runs; [`diagnostics`]: the log; [`redact`]: secrets kept out of it
 //! - [`exit`]: exit codes and the one error type
 
 pub mod args;
 pub mod commands;
+pub mod diagnostics;
 pub mod environment;
 pub mod exit;
 pub mod progress;
 pub mod prompt;
+pub mod redact;
 pub mod render;
 pub mod sanitize;
 pub mod signals;
