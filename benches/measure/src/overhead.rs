@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use codex_rpc::scripted::home::CodexHome;
-use codex_rpc::scripted::model::{ModelEndpoint, Reply, Scenario};
+use codex_scripted::home::CodexHome;
+use codex_scripted::model::{ModelEndpoint, Reply, Scenario};
 
 use crate::program::{self, Outcome};
 use crate::timing::{self, Contestant, Timed};
