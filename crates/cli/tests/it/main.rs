@@ -9,6 +9,7 @@ mod broker;
 mod claude;
 #[cfg(unix)]
 mod console;
+mod diagnostics;
 mod documents;
 #[cfg(target_os = "linux")]
 mod faults;
