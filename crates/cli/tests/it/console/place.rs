@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::Outcome;
 use super::normal::Normal;
 use super::scenes::{Scene, Step};
-use crate::program::Outcome;
 
 /// How long a line that waits for something is tried.
 const PATIENCE: Duration = Duration::from_secs(30);

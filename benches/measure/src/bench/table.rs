@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::figures::Figures;
 use super::rows::{Beside, Goal, Row, Unit};
 
-const BEGIN: &str = "<!-- cargo xtask bench: begin -->";
-const END: &str = "<!-- cargo xtask bench: end -->";
+const BEGIN: &str = "<!-- cargo measure table: begin -->";
+const END: &str = "<!-- cargo measure table: end -->";
 const HEAD: [&str; 6] = ["what", "ours", "peer", "floor", "ours : peer : floor", "goal"];
 
 /// The table, and below it what there is to say of each goal that was missed.

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the benches, shortened to what a person waits for, as one table of ratios; and a baseline that
+//! `cargo measure table`: the benches, shortened to what a person waits for, as one table of ratios; and a baseline that
 //! does not depend on how busy the machine is.
 
 mod baseline;

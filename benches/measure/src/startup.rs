@@ -1,4 +1,4 @@
-//! `cargo xtask startup`: what it costs to start `codex-companion` at all.
+//! `cargo measure startup`: what it costs to start `codex-companion` at all.
 
 use std::fs;
 use std::path::{Path, PathBuf};

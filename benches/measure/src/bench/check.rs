@@ -1,4 +1,4 @@
-//! `cargo xtask bench --check` and `--save`: instruction counts and interleaved ratios, beside the baseline.
+//! `cargo measure check` and `--save`: instruction counts and interleaved ratios, beside the baseline.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 3;
 
 pub(crate) fn check() -> Outcome {
     let text = fs::read_to_string(workspace::root().join(BASELINE));
-    let text = text.map_err(|error| format!("{BASELINE}: {error}; `cargo xtask bench --save` writes it"))?;
+    let text = text.map_err(|error| format!("{BASELINE}: {error}; `cargo measure save` writes it"))?;
     let baseline = Baseline::parse(&text).ok_or_else(|| format!("{BASELINE} is no baseline"))?;
     let measuring = Measuring::new()?;
     let mut now = measuring.all()?;
