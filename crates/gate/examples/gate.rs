@@ -16,7 +16,7 @@ impl Reviewer for Codex {
     async fn review(&self, prompt: &Prompt, limit: time::Duration) -> Result<Reply, NotReviewed> {
         let limits = TurnLimits { total: limit, ..TurnLimits::default() };
         let answer = ask(&self.0, prompt.text(), limits).await;
-        answer.map(Reply::new).map_err(|error| NotReviewed::new(Why::Failed, error.to_string()))
+        answer.map(Reply::new).map_err(|error| NotReviewed::new(FailureKind::Failed, error.to_string()))
     }
 }
 
@@ -36,10 +36,12 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let reviewer = Codex(env::args().nth(1).ok_or("usage: gate PROGRAM < CHANGE")?);
     let change = io::read_to_string(io::stdin())?;
     let (policy, now) = (Policy::default(), time::SystemTime::now().into());
-    let request = GateRequest::new("this run", Turn::Unknown).with_reviewer(reviewer.name());
+    let request = GateRequest::new("this run", TurnPosition::Single).reviewer(reviewer.name());
     let (before, state) = decide_before(&request, GateState::default(), &policy, now);
-    let Before::Ask(ask) = before else { return Err("without a state, nothing is settled before".into()) };
-    let prompt = Prompt::build(policy.scope, &Material::new("the change").with_changes(Some(&change)));
+    let BeforeReview::Review(ask) = before else {
+        return Err("without a state, nothing is settled before".into());
+    };
+    let prompt = Prompt::build(policy.scope, &ReviewMaterial::new("the change").changes(Some(&change)));
     let answer = reviewer.review(&prompt, policy.deadline(None)).await.into();
     let (decision, _) = decide_after(&ask, answer, state, &policy, now);
     let exit = host::exit::answer(&decision, &Wording::for_action("merge"));

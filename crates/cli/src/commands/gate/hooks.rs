@@ -6,13 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use codex_gate::host::{BadInput, Lossy, StopEvent, StopInput, claude};
-use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
+use codex_gate::{
+    Decision, FailureKind, GateRequest, NotReviewed, Policy, SkipReason, Wording, decide_without_state,
+};
 use codex_review_target::Cancel;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::state::{StateFile, now};
-use super::{Gate, TURN_OFF, is_on, reviewer, session, settings_turn_on, tree, unread, without_state};
+use super::{Gate, TURN_OFF, is_on, reviewer, session, settings_turn_on, tree, unread};
 use crate::args::HookEvent;
 use crate::commands::jobs::Jobs;
 use crate::commands::jobs::untold::{self, Audience};
@@ -173,7 +175,7 @@ fn stateless(app: &App, read: Result<StopInput, BadInput>, failure: &Failure) ->
         |_| (StopEvent::default(), GateRequest::unreadable()),
         |read| (read.event, read.request),
     );
-    let decision = without_state(&request, reviewer::not_reviewed(failure), &Policy::default());
+    let decision = decide_without_state(&request, reviewer::not_reviewed(failure), &Policy::default());
     document(event, &decision, &[], &[])
 }
 
@@ -183,8 +185,8 @@ fn caught(
     decide: impl FnOnce() -> (Decision, Vec<String>),
 ) -> (Decision, Vec<String>) {
     catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
-        let fault = NotReviewed::new(Why::Failed, "a fault in codex-companion");
-        (without_state(request, fault, &Policy::default()), Vec::new())
+        let fault = NotReviewed::new(FailureKind::Failed, "a fault in codex-companion");
+        (decide_without_state(request, fault, &Policy::default()), Vec::new())
     })
 }
 
@@ -212,13 +214,13 @@ async fn decide(gate: &mut Gate<'_>, (stop, handle): (&mut Stop, &StopHandle)) -
         Ok(Ok((tree, Some(changes)))) => (tree, changes),
         Ok(Ok((_, None))) => {
             let detail = "the turn began before the first commit, and there are too many since";
-            return gate.fail(NotReviewed::new(Why::Failed, detail));
+            return gate.fail(NotReviewed::new(FailureKind::Failed, detail));
         }
         Ok(Err(error)) => return gate.fail(unread(&error)),
         Err(failure) => return gate.fail(failure),
     };
     if changes.is_empty() {
-        return Decision::skipped(Skip::Unchanged);
+        return Decision::skipped(SkipReason::Unchanged);
     }
     gate.request.tree = Some(tree);
     gate.judge(changes, &mut Quiet, (stop, handle)).await
@@ -242,7 +244,7 @@ fn changes_files(command: &str) -> bool {
 
 /// The decision as the host reads it, with what else there is to tell for the user.
 fn document(event: StopEvent, decision: &Decision, told: &[String], ended: &[String]) -> String {
-    let wording = Wording::for_turns().with_turn_off(TURN_OFF);
+    let wording = Wording::for_turns(&Policy::default()).turn_off(TURN_OFF);
     let Some(answer) = claude::answer(event, decision, &wording) else { return String::new() };
     if told.is_empty() && ended.is_empty() {
         return answer + "\n";
@@ -324,7 +326,7 @@ fn note_beginning(app: &App, input: &Input) -> String {
 
 #[cfg(test)]
 mod tests {
-    use codex_gate::Turn;
+    use codex_gate::TurnPosition;
 
     use super::*;
 
@@ -335,20 +337,20 @@ mod tests {
             let (decision, told) = caught(&request, || panic!("as it might"));
             serde_json::from_str::<Value>(&document(StopEvent::Stop, &decision, &told, &[])).unwrap()
         };
-        assert!(say(Turn::First)["hookSpecificOutput"]["additionalContext"].is_string());
-        assert!(say(Turn::Continuing)["systemMessage"].as_str().unwrap().contains("a fault"));
-        assert!(say(Turn::Unknown)["systemMessage"].is_string());
+        assert!(say(TurnPosition::First)["hookSpecificOutput"]["additionalContext"].is_string());
+        assert!(say(TurnPosition::Continuing)["systemMessage"].as_str().unwrap().contains("a fault"));
+        assert!(say(TurnPosition::Unknown)["systemMessage"].is_string());
     }
 
     #[test]
     fn what_else_there_is_to_tell_stands_in_the_same_document() {
         let told = ["the state was corrupt\nand \u{1b}[31mred".to_owned()];
-        let text = document(StopEvent::Stop, &Decision::skipped(Skip::Unchanged), &told, &[]);
+        let text = document(StopEvent::Stop, &Decision::skipped(SkipReason::Unchanged), &told, &[]);
         let value: Value = serde_json::from_str(&text).unwrap();
         let message = value["systemMessage"].as_str().unwrap();
         assert!(message.contains("skipped") && message.contains("was corrupt"), "{message}");
         assert!(!message.contains(['\n', '\u{1b}']) && text.lines().count() == 1);
         // A gate that is off has nothing to add to.
-        assert_eq!(document(StopEvent::Stop, &Decision::skipped(Skip::Off), &[], &[]), "");
+        assert_eq!(document(StopEvent::Stop, &Decision::skipped(SkipReason::Off), &[], &[]), "");
     }
 }

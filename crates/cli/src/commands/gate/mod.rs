@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use codex_gate::{
-    Answer as Reviewed, Before, Decided, Decision, GateRequest, GateState, Material, NotReviewed, OnFailure,
-    Policy, Prompt, Skip, Turn, Why, decide_after, decide_before, decide_failed,
+    BeforeReview, Decision, DecisionKind, FailureKind, GateRequest, GateState, NotReviewed, Policy, Prompt,
+    ReviewMaterial, Reviewed, SkipReason, TurnPosition, decide_after, decide_before, decide_failed,
+    decide_without_state,
 };
 use codex_review_target::{Cancel, Error, ErrorKind, Target};
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ impl<'a> Gate<'a> {
     fn new(app: &'a App, settings: Settings, state: StateFile, root: &Path, request: GateRequest) -> Self {
         let mut policy = Policy::default();
         policy.timeout = app.limit.map_or(settings.timeouts.gate, |limit| limit.min(settings.timeouts.gate));
-        let request = request.with_reviewer(reviewer::name(&settings));
+        let request = request.reviewer(reviewer::name(&settings));
         let (root, began) = (root.to_path_buf(), Instant::now());
         Self { app, settings, policy, state, root, request, began, told: Vec::new() }
     }
@@ -120,17 +121,17 @@ impl<'a> Gate<'a> {
                 before
             }
             // Each try stands alone: there are no rounds to lose count of.
-            Err(failure) if request.turn == Turn::Single => {
+            Err(failure) if request.turn == TurnPosition::Single => {
                 self.told.push(failure.to_string());
                 decide_before(request, GateState::default(), policy, now()).0
             }
-            Err(failure) => return without_state(request, reviewer::not_reviewed(&failure), policy),
+            Err(failure) => return decide_without_state(request, reviewer::not_reviewed(&failure), policy),
         };
         let ask = match before {
-            Before::Settled(decision) => return decision,
-            Before::Ask(ask) => ask,
+            BeforeReview::Decided(decision) => return decision,
+            BeforeReview::Review(ask) => ask,
         };
-        let answer: Reviewed = self.ask(targets, ask.open.as_deref(), watch, (stop, handle)).await.into();
+        let answer: Reviewed = self.ask(targets, ask.open(), watch, (stop, handle)).await.into();
         let (request, policy) = (&self.request, &self.policy);
         match self.state.update(|state| decide_after(&ask, answer.clone(), state, policy, now())) {
             Ok((decision, told)) => {
@@ -141,7 +142,7 @@ impl<'a> Gate<'a> {
                 self.told.push(failure.to_string());
                 let (decision, _) = decide_after(&ask, answer, GateState::default(), policy, now());
                 if decision.blocks() && !begins(&request.turn) {
-                    return without_state(request, reviewer::not_reviewed(&failure), policy);
+                    return decide_without_state(request, reviewer::not_reviewed(&failure), policy);
                 }
                 decision
             }
@@ -159,10 +160,10 @@ impl<'a> Gate<'a> {
             .apart(stop, move |cancel| tree::material(&targets, cancel))
             .await?
             .map_err(|error| unread(&error))?;
-        let material = Material::new(&label)
-            .with_last_message(self.request.last_message.as_deref())
-            .with_changes(Some(&changes))
-            .with_open(open);
+        let material = ReviewMaterial::new(&label)
+            .last_message(self.request.last_message.as_deref())
+            .changes(Some(&changes))
+            .open(open);
         let prompt = Prompt::build(self.policy.scope, &material);
         let limit = self.left();
         reviewer::ask(self.app, &self.settings, &self.root, &prompt, limit, watch, (stop, handle)).await
@@ -178,9 +179,9 @@ impl<'a> Gate<'a> {
         let theirs = cancel.clone();
         let done = tokio::task::spawn_blocking(move || work(&theirs));
         let why = tokio::select! {
-            done = done => return done.map_err(|_| NotReviewed::new(Why::Failed, "a fault in codex-companion")),
-            () = tokio::time::sleep(self.left()) => Why::TimedOut,
-            _ = stop.wait() => Why::Cancelled,
+            done = done => return done.map_err(|_| NotReviewed::new(FailureKind::Failed, "a fault in codex-companion")),
+            () = tokio::time::sleep(self.left()) => FailureKind::TimedOut,
+            _ = stop.wait() => FailureKind::Cancelled,
         };
         cancel.cancel();
         Err(reviewer::stopped(why, self.policy.deadline(None)))
@@ -196,7 +197,7 @@ impl<'a> Gate<'a> {
             }
             Err(error) => {
                 self.told.push(error.to_string());
-                without_state(request, failure, policy)
+                decide_without_state(request, failure, policy)
             }
         }
     }
@@ -212,28 +213,19 @@ impl<'a> Gate<'a> {
         {
             line.extend(report);
         }
-        if !matches!(decision.outcome, Decided::Skipped(Skip::Off)) {
+        if !matches!(decision.kind, DecisionKind::Skipped(SkipReason::Off)) {
             self.state.log(&line);
         }
     }
 }
 
 /// Whether this is, as far as the host says, the first try in its turn.
-fn begins(turn: &Turn) -> bool {
-    matches!(turn, Turn::First | Turn::Single)
-}
-
-/// A decision where nothing can be remembered: it blocks a first try only, because no other could be told from it.
-fn without_state(request: &GateRequest, failure: NotReviewed, policy: &Policy) -> Decision {
-    let mut policy = policy.clone();
-    if !begins(&request.turn) {
-        policy.on_not_reviewed = OnFailure::Allow;
-    }
-    decide_failed(request, failure, GateState::default(), &policy, now()).0
+fn begins(turn: &TurnPosition) -> bool {
+    matches!(turn, TurnPosition::First | TurnPosition::Single)
 }
 
 /// A work tree that cannot be read, in the gate's terms.
 fn unread(error: &Error) -> NotReviewed {
-    let why = if error.kind() == ErrorKind::Cancelled { Why::Cancelled } else { Why::Failed };
+    let why = if error.kind() == ErrorKind::Cancelled { FailureKind::Cancelled } else { FailureKind::Failed };
     NotReviewed::new(why, error.to_string())
 }

@@ -4,8 +4,8 @@ use std::io;
 
 use codex_gate::host::{exit, git};
 use codex_gate::{
-    Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Severity, Skip, Tree,
-    Turn, Why, Wording,
+    Decision, DecisionKind, FailureKind, Finding, GateRequest, NotReviewed, OnFailure, ReviewBudget,
+    ReviewScope, Severity, SkipReason, TreeSnapshot, TurnPosition, Wording,
 };
 use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, fingerprint, resolve};
 
@@ -44,17 +44,16 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     let root = root.unwrap_or_else(|| work_tree(&app.cwd));
     let settings = app.settings(Some(&root), None)?;
     let state = StateFile::new(Jobs::open(app)?.store.folder());
-    let request = GateRequest::new("gate", Turn::Single);
+    let request = GateRequest::new("gate", TurnPosition::Single);
     let mut gate = Gate::new(app, settings, state, &root, request);
-    gate.policy.scope = Scope::Everything;
+    gate.policy.scope = ReviewScope::Everything;
     // The "session" never ends; the day's budget is bound enough.
-    gate.policy.session_budget = Budget::default();
+    gate.policy.session_budget = ReviewBudget::unlimited();
     let on_failure = match flags.on_error {
         OnError::Allow => OnFailure::Allow,
-        OnError::Block => OnFailure::BlockOnce,
+        OnError::Block => OnFailure::Block,
     };
     (gate.policy.on_not_reviewed, gate.policy.at_limit) = (on_failure, on_failure);
-    gate.request.prompt = Some(codex_gate::Prompt::version_for(Scope::Everything).to_owned());
 
     let label = match &subject {
         Subject::Changes(targets) => targets.iter().map(Target::label).collect::<Vec<_>>().join(", "),
@@ -62,7 +61,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     };
     let mut stopped = None;
     let decision = match subject {
-        Subject::Nothing => Decision::skipped(Skip::NothingToReview),
+        Subject::Nothing => Decision::skipped(SkipReason::NothingToReview),
         Subject::Unreviewable(failure) => gate.fail(failure),
         Subject::Changes(targets) => {
             let mut progress = app.progress();
@@ -80,8 +79,8 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     for told in &gate.told {
         app.note(told);
     }
-    let cancelled = matches!(&decision.outcome,
-        Decided::NotReviewed { failure, .. } if failure.why == Why::Cancelled);
+    let cancelled = matches!(&decision.kind,
+        DecisionKind::NotReviewed { failure, .. } if failure.kind == FailureKind::Cancelled);
     if let Some(stopped) = stopped.filter(|_| cancelled) {
         // Whoever ended it wants no decision, whatever is to become of failures.
         return Err(stopped.failure());
@@ -105,12 +104,12 @@ async fn judge(
 }
 
 /// Unlike a turn's fingerprint, this one says that everything is meant.
-fn tree_of(targets: &[Target], cancel: &Cancel) -> Result<Tree, codex_review_target::Error> {
+fn tree_of(targets: &[Target], cancel: &Cancel) -> Result<TreeSnapshot, codex_review_target::Error> {
     let mut all = String::from("all");
     for target in targets {
         all.push_str(&format!(":{}:{}", target.mode(), fingerprint(target, None, cancel)?));
     }
-    Ok(Tree::new(all))
+    Ok(TreeSnapshot::new(all))
 }
 
 fn subject(app: &App, flags: &GateArgs) -> Result<Subject, Failure> {
@@ -134,7 +133,8 @@ fn one(target: Result<Target, Failure>) -> Result<Subject, Failure> {
 
 /// What a push sends: of each branch, what the remote side does not have.
 fn pushed(app: &App) -> Result<Subject, Failure> {
-    let unreviewable = |detail: String| Ok(Subject::Unreviewable(NotReviewed::new(Why::Failed, detail)));
+    let unreviewable =
+        |detail: String| Ok(Subject::Unreviewable(NotReviewed::new(FailureKind::Failed, detail)));
     let push = match stdio::read_to_end(io::stdin().lock()).map(|input| git::PrePush::read(&input)) {
         Ok(Ok(push)) => push,
         Ok(Err(bad)) => return Ok(Subject::Unreviewable(bad.into())),
@@ -238,13 +238,13 @@ fn report(label: &str, decision: &Decision) -> ReviewReport {
         findings: findings.iter().map(finding).collect(),
         next_steps: Vec::new(),
     };
-    match &decision.outcome {
-        Decided::Blocked { reason, findings } => {
+    match &decision.kind {
+        DecisionKind::Blocked { reason, findings } => {
             report.result = Some(result(Verdict::NeedsAttention, reason, findings));
         }
-        Decided::Allowed { reason } => report.result = Some(result(Verdict::Approve, reason, &[])),
-        Decided::Skipped(skip) => report.result = Some(result(Verdict::Approve, &skip.to_string(), &[])),
-        Decided::NotReviewed { failure, .. } => {
+        DecisionKind::Allowed { reason } => report.result = Some(result(Verdict::Approve, reason, &[])),
+        DecisionKind::Skipped(skip) => report.result = Some(result(Verdict::Approve, &skip.to_string(), &[])),
+        DecisionKind::NotReviewed { failure, .. } => {
             report.codex.status = 1;
             report.parse_error = Some(failure.to_string());
             let failure = Failure::new(Kind::TurnFailed, format!("not reviewed: {failure}"));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use codex_gate::{CommandReviewer, NotReviewed, Prompt, Reply, Reviewer as _, Why};
+use codex_gate::{CommandReviewer, FailureKind, NotReviewed, Prompt, Reply, Reviewer as _};
 use codex_rpc::client::TurnLimits;
 
 use super::super::{App, limits};
@@ -41,10 +41,10 @@ pub(super) async fn ask(
     (stop, handle): (&mut Stop, &StopHandle),
 ) -> Result<Reply, NotReviewed> {
     if let Some(command) = command(settings) {
-        let command = command.in_directory(root);
+        let command = command.directory(root);
         return tokio::select! {
             reply = command.review(prompt, limit) => reply,
-            _ = stop.wait() => Err(stopped(Why::Cancelled, limit)),
+            _ = stop.wait() => Err(stopped(FailureKind::Cancelled, limit)),
         };
     }
     let codex = app
@@ -64,13 +64,13 @@ pub(super) async fn ask(
         tokio::pin!(running);
         let why = tokio::select! {
             ran = &mut running => Ok(ran),
-            () = tokio::time::sleep(limit) => Err(Why::TimedOut),
-            _ = heard.wait() => Err(Why::Cancelled),
+            () = tokio::time::sleep(limit) => Err(FailureKind::TimedOut),
+            _ = heard.wait() => Err(FailureKind::Cancelled),
         };
         match why {
             Ok(ran) => ran.map_err(|failure| not_reviewed(&failure))?,
             Err(why) => {
-                if why == Why::TimedOut {
+                if why == FailureKind::TimedOut {
                     handle.ask(Stopped::Interrupt);
                 }
                 // The turn is interrupted; what is left of Codex ends with the runtime.
@@ -84,8 +84,8 @@ pub(super) async fn ask(
             engine::from_ran(&ran).unwrap_or_else(|| Failure::new(Kind::TurnFailed, "Codex gave no answer"));
         let limited = ran.outcome.http_status() == Some(429) || usage_limit(&ran);
         return Err(match not_reviewed(&failure) {
-            NotReviewed { detail, .. } if limited => NotReviewed::new(Why::Quota, detail),
-            other if other.why == Why::TimedOut => stopped(Why::TimedOut, limit),
+            NotReviewed { detail, .. } if limited => NotReviewed::new(FailureKind::Quota, detail),
+            other if other.kind == FailureKind::TimedOut => stopped(FailureKind::TimedOut, limit),
             other => other,
         });
     };
@@ -95,9 +95,9 @@ pub(super) async fn ask(
 }
 
 /// The end that came from outside.
-pub(super) fn stopped(why: Why, limit: Duration) -> NotReviewed {
+pub(super) fn stopped(why: FailureKind, limit: Duration) -> NotReviewed {
     let detail = match why {
-        Why::TimedOut => {
+        FailureKind::TimedOut => {
             format!(
                 "it had {} (CODEX_COMPANION_GATE_TIMEOUT_MS gives it more)",
                 crate::progress::elapsed(limit)
@@ -118,11 +118,11 @@ fn usage_limit(ran: &engine::Ran) -> bool {
 /// A failure of the run in the gate's terms.
 pub(super) fn not_reviewed(failure: &Failure) -> NotReviewed {
     let why = match failure.kind() {
-        Kind::CodexMissing | Kind::CodexTooOld => Why::ReviewerMissing,
-        Kind::NotSignedIn => Why::NotSignedIn,
-        Kind::TimedOut => Why::TimedOut,
-        Kind::Interrupted | Kind::Terminated => Why::Cancelled,
-        _ => Why::Failed,
+        Kind::CodexMissing | Kind::CodexTooOld => FailureKind::ReviewerMissing,
+        Kind::NotSignedIn => FailureKind::NotSignedIn,
+        Kind::TimedOut => FailureKind::TimedOut,
+        Kind::Interrupted | Kind::Terminated => FailureKind::Cancelled,
+        _ => FailureKind::Failed,
     };
     let mut detail = failure.to_string();
     for cause in failure.causes() {

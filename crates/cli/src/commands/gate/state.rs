@@ -156,12 +156,12 @@ mod tests {
     fn d23_a_corrupt_state_is_put_aside_and_told() {
         let folder = tempfile::tempdir().unwrap();
         let file = StateFile::new(&folder.path().join("w"));
-        let begin = |state: GateState| ((), state.session_began("s", None, now()));
+        let begin = |state: GateState| ((), state.session_began("s", Some("h".to_owned()), now()));
         assert_eq!(file.update(begin).unwrap(), ((), None));
-        assert!(file.peek().unwrap().sessions.contains_key("s"));
+        assert_eq!(file.peek().unwrap().session_head("s"), Some("h"));
         fs::write(file.path(), "{\"version\":1,\"sess").unwrap();
-        let (found, told) = file.update(|state| (state.sessions.len(), state)).unwrap();
-        assert_eq!(found, 0);
+        let (found, told) = file.update(|state| (state.clone(), state)).unwrap();
+        assert_eq!(found, GateState::default());
         assert!(told.unwrap().contains("gate.json.corrupt-"));
         assert_eq!(file.update(begin).unwrap(), ((), None));
     }

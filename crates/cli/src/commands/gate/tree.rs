@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_gate::{GateState, Tree};
+use codex_gate::{GateState, TreeSnapshot};
 use codex_review_target::{
     Cancel, CollectOptions, Error, ErrorKind, ResolveOptions, Scope, Target, collect, fingerprint, resolve,
 };
@@ -21,7 +21,7 @@ const UNBORN: &str = "unborn";
 pub(super) struct Look {
     folder: PathBuf,
     /// The fingerprint is that of what is not committed, behind the commit: `<commit>:<hash>`.
-    pub(super) tree: Tree,
+    pub(super) tree: TreeSnapshot,
     uncommitted: Option<Target>,
 }
 
@@ -38,9 +38,9 @@ pub(super) fn look(folder: &Path, cancel: &Cancel) -> Result<Look, Error> {
         }
         Err(error) => return Err(error),
     };
-    let mut tree = Tree::new(format!("{}:{hash}", head.as_deref().unwrap_or(UNBORN)));
+    let mut tree = TreeSnapshot::new(format!("{}:{hash}", head.as_deref().unwrap_or(UNBORN)));
     if let Some(head) = head {
-        tree = tree.at(head, uncommitted.is_none());
+        tree = tree.head(head).clean(uncommitted.is_none());
     }
     Ok(Look { folder: folder.to_path_buf(), tree, uncommitted })
 }
@@ -99,13 +99,10 @@ pub(super) enum Base {
 
 /// Where the turn began, or else the session, as far as anybody took note.
 pub(super) fn base(state: &GateState, session: &str, agent: Option<&str>) -> Base {
-    let Some(session) = state.sessions.get(session) else { return Base::Unknown };
-    let turn = |name: &str| session.turns.get(name).and_then(|turn| turn.baseline.as_deref());
-    let baseline = agent.and_then(turn).or_else(|| turn(""));
-    let commit = baseline.and_then(|baseline| Some(baseline.split_once(':')?.0.to_owned()));
-    match commit.or_else(|| session.head.clone()) {
-        Some(commit) if commit == UNBORN => Base::Unborn,
-        Some(commit) => Base::Commit(commit),
+    let baseline = state.baseline(session, agent).and_then(|baseline| Some(baseline.split_once(':')?.0));
+    match baseline.or_else(|| state.session_head(session)) {
+        Some(UNBORN) => Base::Unborn,
+        Some(commit) => Base::Commit(commit.to_owned()),
         None => Base::Unknown,
     }
 }
