@@ -40,7 +40,11 @@ mod prompt;
 mod request;
 mod reviewer;
 mod state;
+#[cfg(feature = "store")]
+mod store;
 mod text;
+#[cfg(feature = "store")]
+mod trace;
 mod turn;
 mod verdict;
 mod wording;
@@ -67,5 +71,7 @@ pub use recording::RecordingReviewer;
 pub use request::{GateRequest, Now, TreeSnapshot, TurnPosition};
 pub use reviewer::{Reply, Reviewed, Reviewer};
 pub use state::{GateState, Spending, StateError};
+#[cfg(feature = "store")]
+pub use store::{Changes, FileStore, Gate, GivenWork, Judgement, MovedAside, StoreError, Updated, Work};
 pub use verdict::{Problem, Unparseable, Verdict};
 pub use wording::Wording;

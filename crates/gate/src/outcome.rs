@@ -83,6 +83,21 @@ impl NotReviewed {
     }
 }
 
+impl NotReviewed {
+    /// A failure with an error and its causes as detail.
+    #[must_use]
+    pub fn caused_by(kind: FailureKind, error: &dyn std::error::Error) -> Self {
+        let mut detail = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            detail.push_str(": ");
+            detail.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self::new(kind, detail)
+    }
+}
+
 impl fmt::Display for NotReviewed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind)?;

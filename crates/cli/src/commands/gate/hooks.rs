@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
-use codex_gate::host::{BadInput, Lossy, StopEvent, StopInput, claude};
+use codex_gate::host::{BadInput, LossyString, StopEvent, StopInput, claude};
 use codex_gate::{
     Decision, FailureKind, GateRequest, NotReviewed, Policy, SkipReason, Wording, decide_without_state,
 };
@@ -52,12 +52,12 @@ pub(super) fn read() -> Vec<u8> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Input {
-    session_id: Option<Lossy>,
-    transcript_path: Option<Lossy>,
-    cwd: Option<Lossy>,
-    prompt: Option<Lossy>,
-    command_name: Option<Lossy>,
-    command_args: Option<Lossy>,
+    session_id: Option<LossyString>,
+    transcript_path: Option<LossyString>,
+    cwd: Option<LossyString>,
+    prompt: Option<LossyString>,
+    command_name: Option<LossyString>,
+    command_args: Option<LossyString>,
 }
 
 impl Input {
@@ -87,7 +87,7 @@ impl Input {
     }
 }
 
-fn known(text: Option<&Lossy>) -> Option<&str> {
+fn known(text: Option<&LossyString>) -> Option<&str> {
     text.map(|text| text.0.as_str()).filter(|text| !text.is_empty())
 }
 
