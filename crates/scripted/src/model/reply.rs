@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::scripted::Gate;
+use crate::Gate;
 
 /// Text with everything that a terminal must never receive raw: SGR and cursor escapes, an OSC title, an OSC 8 link,
 /// a C1 control, a carriage return that overwrites, a backspace, a bell, and bidi overrides and isolates.
@@ -193,7 +193,7 @@ impl Reply {
     }
 
     /// A patch in Codex's own format (`*** Begin Patch` …). Codex applies it and asks again, for a model that has the
-    /// tool: see [`HomeConfig::new`](crate::scripted::home::HomeConfig::new).
+    /// tool: see [`HomeConfig::new`](crate::home::HomeConfig::new).
     pub fn patch(patch: impl Into<String>) -> Self {
         Self::new().apply_patch(patch)
     }

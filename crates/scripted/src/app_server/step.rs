@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::scripted::Gate;
+use crate::Gate;
 
 /// The steps of one turn. When they are done the turn completes, unless a step ended it otherwise.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -26,7 +26,7 @@
 //! # Example
 //!
 //! ```
-//! use codex_rpc::scripted::app_server::{Script, ScriptedAppServer, Turn};
+//! use codex_scripted::app_server::{Script, ScriptedAppServer, Turn};
 //! use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -61,6 +61,10 @@ fn cut(text: &str, count: usize) -> Vec<&str> {
     }
     pieces
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod tests {

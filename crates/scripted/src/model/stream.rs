@@ -8,7 +8,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::http;
 use super::reply::{Body, Ending, Part, Reply, Usage};
-use crate::scripted::cut;
+use crate::cut;
 
 impl Reply {
     /// Sends it; says whether the connection can be used again.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::step::{Death, Noise};
-use crate::scripted::Gate;
+use crate::Gate;
 
 /// A way in which a method is answered other than it should be.
 #[derive(Clone, Debug, Serialize, Deserialize)]

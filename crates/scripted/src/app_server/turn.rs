@@ -10,7 +10,7 @@ use super::review;
 use super::shapes::{self, Ids, TurnView, filled, now_ms};
 use super::state::{Active, Request, Server, Thread, new_id, until_exists};
 use super::step::{Step, Turn};
-use crate::scripted::cut;
+use crate::cut;
 
 /// The token counts of one scripted model call, input and output.
 const TOKENS: [u64; 2] = [100, 20];

@@ -141,7 +141,7 @@ impl Script {
 
     /// Adds a review. They are given to `review/start` in this order; the last one is given from then on. What the
     /// reviewer says last becomes the review: text, or JSON as of
-    /// [`review_json`](crate::scripted::model::review_json), which is shown as Codex shows it.
+    /// [`review_json`](crate::model::review_json), which is shown as Codex shows it.
     #[must_use]
     pub fn review(mut self, turn: impl Into<Turn>) -> Self {
         self.reviews.push(turn.into());
@@ -306,7 +306,7 @@ pub fn model(id: &str, efforts: &[&str], default: bool) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::scripted::Gate;
+    use crate::Gate;
 
     use super::*;
 

@@ -15,7 +15,7 @@ use super::fault::{Fault, FaultKind};
 use super::script::{KnownThread, Script};
 use super::shapes::{self, now_ms};
 use super::step::{Death, Noise, Turn};
-use crate::scripted::signal::Watched;
+use crate::signal::Watched;
 
 /// Work that goes on after a request was taken.
 pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;

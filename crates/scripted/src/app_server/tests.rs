@@ -1,7 +1,7 @@
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 
 use super::*;
-use crate::scripted::Gate;
+use crate::Gate;
 use serde_json::json;
 
 struct Client {

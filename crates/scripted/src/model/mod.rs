@@ -1,8 +1,8 @@
 //! A scripted model endpoint on loopback that speaks as much of the OpenAI Responses API as the real Codex needs.
 //!
 //! ```no_run
-//! use codex_rpc::scripted::home::CodexHome;
-//! use codex_rpc::scripted::model::{ModelEndpoint, Reply, Scenario};
+//! use codex_scripted::home::CodexHome;
+//! use codex_scripted::model::{ModelEndpoint, Reply, Scenario};
 //!
 //! let endpoint = ModelEndpoint::start(Scenario::per_thread([
 //!     Reply::command("git status --short"),
