@@ -5,22 +5,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
+use codex_companion_core::gate::{Deadline, TurnWork, not_reviewed, tree};
+use codex_companion_core::{NoProgress, StopHandle, StopReason};
 use codex_gate::host::{BadInput, LossyString, StopEvent, StopInput, claude};
 use codex_gate::{
-    Decision, FailureKind, GateRequest, NotReviewed, Policy, SkipReason, Wording, decide_without_state,
+    Decision, FailureKind, Gate, GateRequest, NotReviewed, Policy, Wording, decide_without_state,
 };
 use codex_review_target::Cancel;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::state::{StateFile, now};
-use super::{Gate, TURN_OFF, is_on, reviewer, session, settings_turn_on, tree, unread};
+use super::{TURN_OFF, is_on, now, policy, reviewer, session, settings_turn_on, store};
 use crate::args::HookEvent;
 use crate::commands::jobs::Jobs;
 use crate::commands::jobs::untold::{self, Audience};
 use crate::commands::slash::tell;
 use crate::commands::{Answer, App, block_on, slash, work_tree};
-use crate::engine::{Stop, StopHandle, Stopped, Watch};
 use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::stdio;
@@ -128,28 +128,43 @@ fn stop(app: &App, input: &[u8]) -> String {
         };
     }
     let mut told: Vec<String> = jobs.store.take_notices().into_iter().map(|notice| notice.message).collect();
-    let (decision, more) = caught(&request, || {
-        let state = StateFile::new(jobs.store.folder());
-        let (settings, broken) = match on.and_then(|_| app.settings(Some(&jobs.root), None)) {
-            Ok(settings) => (settings, None),
-            Err(failure) => (Settings::default(), Some(reviewer::not_reviewed(&failure))),
-        };
-        let mut gate = Gate::new(&app, settings, state, &jobs.root, request.clone());
-        let decision = match (&read, broken) {
-            (Err(bad), _) => gate.fail(bad.clone().into()),
-            (_, Some(failure)) => gate.fail(failure),
-            (Ok(_), None) => {
-                let decided = block_on(async |stop, handle| {
-                    Ok(while_read(&handle, decide(&mut gate, (stop, &handle))).await)
-                });
-                decided.unwrap_or_else(|failure| gate.fail(reviewer::not_reviewed(&failure)))
-            }
-        };
-        gate.log(event.name(), &decision);
-        (decision, gate.told)
-    });
-    told.extend(more);
-    document(event, &decision, &told, &ended())
+    let judged = caught(&request, || judge(&app, &jobs, on, &read, &request));
+    told.extend(judged.1);
+    document(event, &judged.0, &told, &ended())
+}
+
+/// Has the gate decide.
+fn judge(
+    app: &App,
+    jobs: &Jobs,
+    on: Result<bool, Failure>,
+    read: &Result<StopInput, BadInput>,
+    request: &GateRequest,
+) -> (Decision, Vec<String>) {
+    let (settings, broken) = match on.and_then(|_| app.settings(Some(&jobs.root), None)) {
+        Ok(settings) => (settings, None),
+        Err(failure) => (Settings::default(), Some(not_reviewed(&failure))),
+    };
+    let policy = policy(app, &settings);
+    let limit = policy.deadline(None);
+    let event = read.as_ref().map_or(StopEvent::default(), |read| read.event);
+    let gate = Gate::new(store(jobs), policy).event(event.name());
+    let failed = |failure| gate.fail(request.clone(), failure);
+    let judged = match (read, broken) {
+        (Err(bad), _) => failed(bad.clone().into()),
+        (_, Some(failure)) => failed(failure),
+        (Ok(_), None) => {
+            let judged = block_on(async |stop, handle| {
+                let reviewer = reviewer(app, &settings, &jobs.root, NoProgress, (&handle, stop));
+                let deadline = Deadline::new(limit, stop);
+                let (session, agent) = (request.session.as_str(), request.agent.as_deref());
+                let mut work = TurnWork::new(&jobs.root, session, agent, deadline);
+                Ok(while_read(&handle, gate.judge(request.clone(), &mut work, &*reviewer)).await)
+            });
+            judged.unwrap_or_else(|failure| failed(not_reviewed(&failure)))
+        }
+    };
+    (judged.decision, judged.notices)
 }
 
 /// Does the work as long as the host waits for it: one that was killed could not say that it no longer does.
@@ -161,7 +176,7 @@ async fn while_read<T>(handle: &StopHandle, work: impl Future<Output = T>) -> T 
             () = tokio::time::sleep(LOOK) => {}
         }
         if stdio::reader_is_gone() {
-            handle.ask(Stopped::Terminate);
+            handle.stop(StopReason::Terminate);
         }
     }
 }
@@ -175,7 +190,7 @@ fn stateless(app: &App, read: Result<StopInput, BadInput>, failure: &Failure) ->
         |_| (StopEvent::default(), GateRequest::unreadable()),
         |read| (read.event, read.request),
     );
-    let decision = decide_without_state(&request, reviewer::not_reviewed(failure), &Policy::default());
+    let decision = decide_without_state(&request, not_reviewed(failure), &Policy::default());
     document(event, &decision, &[], &[])
 }
 
@@ -188,42 +203,6 @@ fn caught(
         let fault = NotReviewed::new(FailureKind::Failed, "a fault in codex-companion");
         (decide_without_state(request, fault, &Policy::default()), Vec::new())
     })
-}
-
-async fn decide(gate: &mut Gate<'_>, (stop, handle): (&mut Stop, &StopHandle)) -> Decision {
-    let (session, agent) = (gate.request.session.clone(), gate.request.agent.clone());
-    let known = match gate.state.peek() {
-        Some(known) => known,
-        // It is put aside and told; what it knew of this turn is lost.
-        None => match gate.state.update(|state| (state.clone(), state)) {
-            Ok((known, told)) => {
-                gate.told.extend(told);
-                known
-            }
-            Err(failure) => return gate.fail(reviewer::not_reviewed(&failure)),
-        },
-    };
-    let folder = gate.root.clone();
-    let looked = gate.apart(stop, move |cancel| {
-        let base = tree::base(&known, &session, agent.as_deref());
-        let look = tree::look(&folder, cancel)?;
-        let tree = look.tree.clone();
-        Ok((tree, look.changes(&base, cancel)?))
-    });
-    let (tree, changes) = match looked.await {
-        Ok(Ok((tree, Some(changes)))) => (tree, changes),
-        Ok(Ok((_, None))) => {
-            let detail = "the turn began before the first commit, and there are too many since";
-            return gate.fail(NotReviewed::new(FailureKind::Failed, detail));
-        }
-        Ok(Err(error)) => return gate.fail(unread(&error)),
-        Err(failure) => return gate.fail(failure),
-    };
-    if changes.is_empty() {
-        return Decision::skipped(SkipReason::Unchanged);
-    }
-    gate.request.tree = Some(tree);
-    gate.judge(changes, &mut Quiet, (stop, handle)).await
 }
 
 /// Hands a slash command's arguments on. Where the command may change files, its turn begins before them.
@@ -260,15 +239,6 @@ fn document(event: StopEvent, decision: &Decision, told: &[String], ended: &[Str
         .collect();
     value["systemMessage"] = lines.join("\n").into();
     format!("{value}\n")
-}
-
-/// Nobody watches a hook.
-struct Quiet;
-
-impl Watch for Quiet {
-    fn phase(&mut self, _phase: &str) {}
-    fn activity(&mut self, _what: &str, _over: bool) {}
-    fn note(&mut self, _note: &str) {}
 }
 
 /// Takes note of where the work tree stands as a turn begins.
@@ -309,24 +279,22 @@ fn note_beginning(app: &App, input: &Input) -> String {
     if !matches!(is_on(app, &jobs), Ok(true)) {
         return String::new();
     }
-    let looked = catch_unwind(|| tree::look(&jobs.root, &Cancel::new()));
-    let tree = looked.ok().and_then(Result::ok).map(|look| look.tree);
+    let looked = catch_unwind(|| tree::status(&jobs.root, &Cancel::new()));
+    let tree = looked.ok().and_then(Result::ok).map(|status| status.snapshot);
     let Some(session) = input.session() else {
         return tell(
             "Review gate: the turn's beginning could not be noted: the hook's input names no session",
         );
     };
-    let state = StateFile::new(jobs.store.folder());
-    match state.update(|state| ((), state.turn_began(session, None, tree.as_ref(), now()))) {
-        Ok(((), None)) => String::new(),
-        Ok(((), Some(told))) => tell(&told),
+    match store(&jobs).update(|state| ((), state.turn_began(session, None, tree.as_ref(), now()))) {
+        Ok(updated) => updated.moved_aside.map_or_else(String::new, |moved| tell(&moved.to_string())),
         Err(failure) => tell(&format!("Review gate: the turn's beginning could not be noted: {failure}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use codex_gate::TurnPosition;
+    use codex_gate::{SkipReason, TurnPosition};
 
     use super::*;
 
