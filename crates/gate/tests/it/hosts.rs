@@ -197,7 +197,7 @@ fn broken_input_is_told_from_incomplete_input() {
     assert_eq!(bad(" \n"), "the input is empty");
     assert_eq!(bad("[]"), "the input is not a JSON object");
     assert_eq!(bad("hello"), "the input is not a JSON object");
-    assert_eq!(bad(r#"{"hook_event_name":"PreToolUse"}"#), "the input is that of the PreToolUse hook");
+    assert_eq!(bad(r#"{"hook_event_name":"PreToolUse"}"#), "the input belongs to the PreToolUse hook");
     assert!(bad(r#"{"session_id":7}"#).contains("a string"));
     assert!(bad(r#"{"session_id":"a"} trailing"#).contains("trailing"));
     // Nothing is known, and nothing is wrong.
