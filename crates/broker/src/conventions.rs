@@ -3,7 +3,8 @@
 use codex_rpc::message::{Envelope, RpcError};
 use codex_rpc::policy::{self, Answer};
 use codex_rpc::protocol::{
-    ClientRequest, InitializeCapabilities, InitializeParams, ServerRequest, ThreadId, TurnId,
+    ClientRequest, ServerRequest, ThreadId, TurnId,
+    initialize::{InitializeCapabilities, InitializeParams},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-use codex_rpc::protocol::{ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{thread::ThreadStartParams, turn::TurnStartParams};
 use codex_rpc::transport::ChildOptions;
 use codex_rpc::turn::TurnEvent;
 

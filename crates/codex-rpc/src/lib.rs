@@ -16,7 +16,7 @@
 //!
 //! ```no_run
 //! use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-//! use codex_rpc::protocol::{ThreadStartParams, TurnStartParams};
+//! use codex_rpc::protocol::{thread::ThreadStartParams, turn::TurnStartParams};
 //! use codex_rpc::transport::ChildOptions;
 //!
 //! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {

@@ -4,7 +4,7 @@ use std::{env, error::Error, io, io::Write as _, process::ExitCode, time};
 
 use codex_gate::*;
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-use codex_rpc::protocol::{SandboxMode, ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{approval::SandboxMode, thread::ThreadStartParams, turn::TurnStartParams};
 
 struct Codex(String);
 

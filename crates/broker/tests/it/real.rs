@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use codex_broker::{ConnectErrorKind, release, status};
 use codex_rpc::client::{Client, TurnLimits};
-use codex_rpc::protocol::{ReviewStartParams, ReviewTarget, ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{
+    review::{ReviewStartParams, ReviewTarget},
+    thread::ThreadStartParams,
+    turn::TurnStartParams,
+};
 use codex_testkit::LIMIT;
 use codex_testkit::git::Repo;
 use codex_testkit::home::CodexHome;

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use codex_rpc::client::Client;
 use codex_rpc::policy::Decline;
-use codex_rpc::protocol::{Account, AccountReadParams, AccountReadResponse, ConfigReadParams};
+use codex_rpc::protocol::{
+    account::{Account, AccountReadParams, AccountReadResponse},
+    config::ConfigReadParams,
+};
 
 use super::{Answer, App, block_on, broker, work_tree};
 use crate::args::SetupArgs;

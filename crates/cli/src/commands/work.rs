@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use codex_review_target::{InputMode, Target, TargetKind};
 use codex_rpc::policy::{AllowList, ToolPatternError};
-use codex_rpc::protocol::ReviewTarget;
+use codex_rpc::protocol::review::ReviewTarget;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -18,9 +18,14 @@ use std::time::Duration;
 use codex_rpc::client::{Client, ClientOptions, NoObserver, Observer, Turn, TurnLimits};
 use codex_rpc::policy::{AllowList, Answer, Decline, Policy};
 use codex_rpc::protocol::{
-    AccountReadParams, ApprovalPolicy, ReviewStartParams, ReviewTarget, SandboxMode, SandboxPolicy,
-    ServerRequest, Thread, ThreadId, ThreadListParams, ThreadOpened, ThreadResumeParams, ThreadSetNameParams,
-    ThreadStartParams, TurnStartParams,
+    ServerRequest, ThreadId,
+    account::AccountReadParams,
+    approval::{ApprovalPolicy, SandboxMode, SandboxPolicy},
+    review::{ReviewStartParams, ReviewTarget},
+    thread::{
+        Thread, ThreadListParams, ThreadOpened, ThreadResumeParams, ThreadSetNameParams, ThreadStartParams,
+    },
+    turn::TurnStartParams,
 };
 use codex_rpc::transport::{ChildHandle, ChildOptions};
 use codex_rpc::turn::{Phase, TurnEvent, TurnOutcome};

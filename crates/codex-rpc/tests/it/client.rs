@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use codex_rpc::client::{Client, ClientErrorKind, ClientOptions, TurnLimits};
 use codex_rpc::peer::{CloseReason, RequestError};
-use codex_rpc::protocol::{MAX_INPUT_CHARS, ReviewStartParams, ReviewTarget, ThreadId, TurnStartParams};
+use codex_rpc::protocol::{
+    ThreadId,
+    review::{ReviewStartParams, ReviewTarget},
+    turn::{MAX_INPUT_CHARS, TurnStartParams},
+};
 use codex_rpc::transport::Connection;
 use codex_rpc::turn::{FailureCause, OutcomeStatus, TurnEvent};
 use serde_json::{Value, json};

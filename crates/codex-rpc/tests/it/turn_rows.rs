@@ -3,7 +3,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "json! writes values, and tests are read more than run")]
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{error::*, item::*, notification::*, turn::*};
 use codex_rpc::turn::*;
 use serde_json::{Value, json};
 

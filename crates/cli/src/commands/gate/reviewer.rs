@@ -110,7 +110,7 @@ pub(super) fn stopped(why: Why, limit: Duration) -> NotReviewed {
 
 /// Whether Codex says that the account's allowance is used up.
 fn usage_limit(ran: &engine::Ran) -> bool {
-    use codex_rpc::protocol::CodexErrorKind;
+    use codex_rpc::protocol::error::CodexErrorKind;
     let kinds = ran.outcome.errors.iter().filter_map(|error| error.codex_error_info.as_ref());
     kinds.into_iter().any(|info| info.kind == CodexErrorKind::UsageLimitExceeded)
 }

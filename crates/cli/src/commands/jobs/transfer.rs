@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use codex_rpc::client::Observer;
 use codex_rpc::protocol::{
-    ExternalAgentConfigImportParams, ExternalAgentConfigImportStatus, MigrationItem, ServerNotification,
+    ServerNotification,
+    config::{ExternalAgentConfigImportParams, ExternalAgentConfigImportStatus, MigrationItem},
 };
 use serde_json::json;
 use tokio::sync::Notify;
