@@ -51,6 +51,8 @@
 //! - `client` (default): everything that needs a runtime.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod setters;
+
 pub mod frame;
 pub mod message;
 pub mod protocol;

@@ -209,5 +209,5 @@ fn work_tree(cwd: &Path) -> PathBuf {
 
 /// How long a turn may take.
 fn limits(settings: &Settings) -> TurnLimits {
-    TurnLimits { idle: settings.timeouts.idle, total: settings.timeouts.turn, ..TurnLimits::default() }
+    TurnLimits::default().idle(settings.timeouts.idle).total(settings.timeouts.turn)
 }

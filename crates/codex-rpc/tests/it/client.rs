@@ -176,7 +176,7 @@ async fn an_interrupt_that_nobody_answers_ends_as_well() {
 /// d05, the machine's half is in the turn's tests: a retried error is no sign of life.
 #[tokio::test(start_paused = true)]
 async fn d05_retries_for_ever_end_by_the_idle_deadline_with_the_cause() {
-    let limits = TurnLimits { idle: Duration::from_secs(30), ..TurnLimits::default() };
+    let limits = TurnLimits::default().idle(Duration::from_secs(30));
     let (_client, mut server, turn) = running(limits).await;
     let serving = tokio::spawn(async move {
         loop {
@@ -205,11 +205,7 @@ async fn d05_retries_for_ever_end_by_the_idle_deadline_with_the_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn signs_of_life_hold_the_idle_deadline_off_but_not_the_total_one() {
-    let limits = TurnLimits {
-        idle: Duration::from_secs(30),
-        total: Duration::from_secs(100),
-        ..TurnLimits::default()
-    };
+    let limits = TurnLimits::default().idle(Duration::from_secs(30)).total(Duration::from_secs(100));
     let (_client, mut server, turn) = running(limits).await;
     let started = tokio::time::Instant::now();
     let serving = tokio::spawn(async move {

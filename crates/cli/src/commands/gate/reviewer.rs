@@ -56,7 +56,7 @@ pub(super) async fn ask(
         access: Access::default(),
         model: settings.model.clone(),
         effort: settings.effort.clone(),
-        limits: TurnLimits { total: limit, ..limits(settings) },
+        limits: limits(settings).total(limit),
     };
     let mut heard = stop.clone();
     let ran = {
