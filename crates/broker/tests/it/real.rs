@@ -42,7 +42,7 @@ impl Dice {
     }
 }
 
-async fn start_turn(client: &Client, prompt: &str) -> codex_rpc::client::Turn {
+async fn start_turn(client: &Client, prompt: &str) -> codex_rpc::client::TurnHandle {
     let params = TurnStartParams::text(thread(client).await, prompt);
     client.start_turn(params, TurnLimits::default()).await.unwrap()
 }

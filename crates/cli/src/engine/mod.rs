@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use codex_rpc::client::{Client, ClientOptions, NoObserver, Observer, Turn, TurnLimits};
-use codex_rpc::policy::{AllowList, Answer, Decline, Policy};
+use codex_rpc::client::{Client, ClientOptions, NoObserver, Observer, TurnHandle, TurnLimits};
+use codex_rpc::policy::{AllowList, Decline, Policy, PolicyAnswer};
 use codex_rpc::protocol::{
     ServerRequest, ThreadId,
     account::AccountReadParams,
@@ -245,7 +245,7 @@ async fn on(
 }
 
 /// A turn that runs, its thread, what to warn the user of, and the naming of the thread.
-type Begun = (Turn, ThreadId, Vec<String>, Option<JoinHandle<()>>);
+type Begun = (TurnHandle, ThreadId, Vec<String>, Option<JoinHandle<()>>);
 
 /// Opens the thread and begins the turn. What else has to be known first is asked at the same time.
 async fn begin(client: &Client, codex: &Codex, work: &Work) -> Result<Begun, Failure> {
@@ -366,7 +366,7 @@ async fn last_task(client: &Client, cwd: &str) -> Result<ThreadId, Failure> {
 
 /// Shows what a turn does until it ends.
 async fn follow(
-    mut turn: Turn,
+    mut turn: TurnHandle,
     watch: &mut dyn Watch,
     stop: &mut Stop,
     answers: &Answers,
@@ -409,7 +409,7 @@ impl Answers {
 }
 
 impl Observer for Answers {
-    fn answered(&self, request: &ServerRequest, answer: &Answer) {
+    fn answered(&self, request: &ServerRequest, answer: &PolicyAnswer) {
         let what = match request {
             ServerRequest::CommandApproval(asked) => asked.command.clone().unwrap_or_default(),
             ServerRequest::FileChangeApproval(asked) => asked.paths.clone().unwrap_or_default().join(", "),
@@ -417,11 +417,11 @@ impl Observer for Answers {
             _ => String::new(),
         };
         let how = match answer {
-            Answer::Result(result) => {
+            PolicyAnswer::Result(result) => {
                 let words = result.get("decision").or_else(|| result.get("action"));
                 words.map_or_else(|| "answered".to_owned(), |words| words.to_string().replace('"', ""))
             }
-            _ => "refused".to_owned(),
+            PolicyAnswer::Error(_) => "refused".to_owned(),
         };
         let note = format!("Codex asks {}: {how}: {what}", request.method());
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -436,8 +436,16 @@ fn show(watch: &mut dyn Watch, event: &TurnEvent) {
     match event {
         TurnEvent::Phase(Phase::Done | Phase::Failed | Phase::Cancelled) => watch.finish(),
         TurnEvent::Phase(phase) => watch.phase(phase.as_str()),
-        TurnEvent::ItemStarted(line) => watch.activity(&line.text, false),
-        TurnEvent::ItemCompleted(line) => watch.activity(&line.text, true),
+        TurnEvent::ItemStarted(item) => {
+            if let Some(line) = &item.line {
+                watch.activity(line, false);
+            }
+        }
+        TurnEvent::ItemCompleted(item) => {
+            if let Some(line) = &item.line {
+                watch.activity(line, true);
+            }
+        }
         TurnEvent::Warning(text) => watch.note(text),
         TurnEvent::Retrying { message, details } => match details {
             Some(details) => watch.note(&format!("{message} ({details})")),

@@ -5,7 +5,7 @@ use crate::protocol::{
     ThreadItem,
 };
 
-use super::{ItemLine, Phase};
+use super::{ItemEvent, Phase};
 
 /// Which end of an item's life is described.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -139,8 +139,8 @@ pub(super) fn line(item: &ThreadItem, stage: Stage) -> Option<String> {
             let line = command_line(item);
             match (&item.status, item.exit_code) {
                 (ItemStatus::Declined, _) => format!("Declined {line}"),
-                (_, Some(code)) => format!("Ran {} (exit {code})", cut(&line, ItemLine::MAX_CHARS - 24)),
-                (status, None) => format!("Ran {} ({status})", cut(&line, ItemLine::MAX_CHARS - 24)),
+                (_, Some(code)) => format!("Ran {} (exit {code})", cut(&line, ItemEvent::MAX_CHARS - 24)),
+                (status, None) => format!("Ran {} ({status})", cut(&line, ItemEvent::MAX_CHARS - 24)),
             }
         }
         ThreadItem::FileChange(item) => file_line(item, started),
@@ -203,12 +203,12 @@ fn first_line(text: &str) -> Option<&str> {
     text.lines().map(str::trim).find(|line| !line.is_empty())
 }
 
-/// White space and control characters become single spaces; cut to [`ItemLine::MAX_CHARS`].
+/// White space and control characters become single spaces; cut to [`ItemEvent::MAX_CHARS`].
 pub(super) fn one_line(text: &str) -> String {
     // Four times the length is enough whatever is squeezed out, and keeps a long text cheap.
-    let head: String = text.chars().take(ItemLine::MAX_CHARS * 4).collect();
+    let head: String = text.chars().take(ItemEvent::MAX_CHARS * 4).collect();
     let words = head.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    cut(&words.collect::<Vec<_>>().join(" "), ItemLine::MAX_CHARS)
+    cut(&words.collect::<Vec<_>>().join(" "), ItemEvent::MAX_CHARS)
 }
 
 /// At most `max` characters, the last one an ellipsis if some are missing.
@@ -305,7 +305,7 @@ mod tests {
 
         let long = format!(r#"{{"type":"agentMessage","id":"m","text":"{}"}}"#, "é".repeat(100_000));
         let line = line(&item(&long), Stage::Completed).unwrap();
-        assert_eq!(line.chars().count(), ItemLine::MAX_CHARS);
+        assert_eq!(line.chars().count(), ItemEvent::MAX_CHARS);
         assert!(line.ends_with('…'));
     }
 }

@@ -73,7 +73,7 @@ fn text_bytes(notification: &ServerNotification) -> usize {
     }
 }
 
-fn item_bytes(item: &ThreadItem) -> usize {
+pub(super) fn item_bytes(item: &ThreadItem) -> usize {
     match item {
         ThreadItem::AgentMessage(item) => item.text.len(),
         ThreadItem::UserMessage(item) => item.text.len(),

@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, 
 const SOON: Duration = Duration::from_secs(10);
 
 /// The app-server that the test plays.
-struct Server {
+pub(crate) struct Server {
     reader: Lines<BufReader<ReadHalf<DuplexStream>>>,
     writer: WriteHalf<DuplexStream>,
 }
@@ -31,7 +31,7 @@ impl Server {
     }
 
     /// The next request, which must be of this method.
-    async fn expect(&mut self, method: &str) -> Value {
+    pub(crate) async fn expect(&mut self, method: &str) -> Value {
         let message = self.read().await;
         assert_eq!(message["method"], method, "{message}");
         message
@@ -49,19 +49,19 @@ impl Server {
         self.send(json!({"method": method, "params": params})).await;
     }
 
-    async fn message(&mut self, text: &str) {
+    pub(crate) async fn message(&mut self, text: &str) {
         let item =
             json!({"type": "agentMessage", "id": format!("m-{text}"), "text": text, "phase": "final_answer"});
         self.notify("item/completed", json!({"threadId": "t", "turnId": "u", "item": item})).await;
     }
 
-    async fn completed(&mut self, status: &str) {
+    pub(crate) async fn completed(&mut self, status: &str) {
         let turn = json!({"id": "u", "items": [], "status": status, "error": null});
         self.notify("turn/completed", json!({"threadId": "t", "turn": turn})).await;
     }
 
     /// Answers the interrupt of turn `u`, and the cleaning after it.
-    async fn interrupted(&mut self) {
+    pub(crate) async fn interrupted(&mut self) {
         let request = self.expect("turn/interrupt").await;
         assert_eq!(request["params"], json!({"threadId": "t", "turnId": "u"}));
         self.answer(&request, json!({})).await;
@@ -91,7 +91,7 @@ fn prompt(text: &str) -> TurnStartParams {
 }
 
 /// A client with a turn `u` that runs on thread `t`.
-async fn running(limits: TurnLimits) -> (Client, Server, codex_rpc::client::Turn) {
+pub(crate) async fn running(limits: TurnLimits) -> (Client, Server, codex_rpc::client::TurnHandle) {
     let (client, mut server) = connect().await;
     let start = tokio::spawn({
         let client = client.clone();
