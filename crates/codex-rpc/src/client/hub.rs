@@ -18,6 +18,7 @@ use crate::message::RpcError;
 use crate::peer::{CloseReason, Handler, Notification, ServerCall};
 use crate::policy::{Policy, PolicyAnswer};
 use crate::protocol::{ItemId, PatchChangeKind, ServerNotification, ServerRequest, ThreadId, ThreadItem};
+use crate::trace::event;
 use crate::turn::{TurnEvent, TurnMachine, TurnOutcome};
 
 /// The running turns of a connection, shared by its hub and its handles.
@@ -194,6 +195,7 @@ impl Slots {
             && let Some(slot) = self.running.remove(&key)
             && let Some(outcome) = slot.machine.into_outcome()
         {
+            event!(DEBUG, thread = %outcome.thread_id, kind = ?outcome.kind, status = outcome.status.as_str(), "turn ended");
             slot.outcome.send_replace(Some(Arc::new(outcome)));
         }
     }

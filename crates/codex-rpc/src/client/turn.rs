@@ -18,6 +18,7 @@ use crate::protocol::{
     self, ClientRequest, ReviewStartParams, ReviewStartResponse, ThreadBackgroundTerminalsCleanParams,
     ThreadId, TurnId, TurnInterruptParams, TurnStartParams, TurnStartResponse, TurnSteerParams,
 };
+use crate::trace::event;
 use crate::turn::{Expiry, TurnEvent, TurnKind, TurnMachine, TurnOutcome};
 
 /// How long the housekeeping requests after an interrupt may take.
@@ -155,6 +156,7 @@ where
             Ok(response) => {
                 let turn_id = R::turn(&response).id.clone();
                 client.turns.change(seat.key, |machine| machine.started(R::turn(&response)));
+                event!(DEBUG, thread = %thread_id, turn = %turn_id, kind = ?kind, "turn began");
                 let (order, orders) = watch::channel(Order::Watch);
                 let supervisor = Supervisor {
                     peer: client.peer.clone(),

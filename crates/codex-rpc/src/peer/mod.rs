@@ -37,6 +37,7 @@ use crate::frame::{DEFAULT_MAX_FRAME, FrameCodec};
 use crate::message::{self, Dialect, RequestId};
 use crate::protocol::{ClientNotification, ClientRequest};
 use crate::setters::setters;
+use crate::trace::event;
 use crate::transport::{ChildHandle, Connection, Grace};
 
 /// Options of a [`Peer`].
@@ -213,6 +214,7 @@ impl Peer {
         match tokio::time::timeout_at(due, exchange).await {
             Ok(answer) => answer,
             Err(_) => {
+                event!(WARN, method, after = ?deadline, "request passed its deadline");
                 Err(RequestError::Deadline { method: method.to_owned(), after: deadline })
             }
         }

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::Connection;
 use crate::setters::{optional_setters, setters};
+use crate::trace::event;
 
 /// How much of a child's stderr is kept for error messages, in bytes.
 const STDERR_TAIL: usize = 8 * 1024;
@@ -223,6 +224,7 @@ pub(super) fn spawn(options: &ChildOptions) -> std::io::Result<Connection> {
         Arc::clone(&tail),
         exit_tx,
     ));
+    event!(DEBUG, process = id, program = %options.program.to_string_lossy(), "process started");
     let handle = ChildHandle { id, tail, exit, control };
     Ok(Connection { reader: Box::new(stdout), writer: Box::new(stdin), child: Some(handle) })
 }
@@ -247,6 +249,7 @@ enum Step {
 }
 
 async fn watch_child(
+    id: u32,
     mut group: Group,
     default_grace: Grace,
     mut requests: mpsc::Receiver<Grace>,
@@ -275,6 +278,9 @@ async fn watch_child(
         drain.abort();
     }
     let stderr_tail = tail.lock().unwrap_or_else(PoisonError::into_inner).text();
+    #[cfg(not(feature = "tracing"))]
+    let _ = id;
+    event!(DEBUG, process = id, status = ?status, "process ended");
     drop(exit.send(Some(ChildExit { status, stderr_tail })));
 }
 
