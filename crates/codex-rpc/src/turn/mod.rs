@@ -163,8 +163,12 @@ impl TurnMachine {
         self.open = true;
         self.signs_of_life += 1;
         let mut events = Vec::new();
-        for notification in self.early.take() {
+        let (early, missed) = self.early.take();
+        for notification in early {
             events.append(&mut self.notification(&notification));
+        }
+        if missed > 0 {
+            events.push(TurnEvent::Missed { events: missed });
         }
         if let Some(turn) = ended {
             self.turn_completed(turn, &mut events);
