@@ -14,7 +14,7 @@ impl Reviewer for Codex {
         self.0.clone()
     }
     async fn review(&self, prompt: &Prompt, limit: time::Duration) -> Result<Reply, NotReviewed> {
-        let limits = TurnLimits { total: limit, ..TurnLimits::default() };
+        let limits = TurnLimits::default().total(limit);
         let answer = ask(&self.0, prompt.text(), limits).await;
         answer.map(Reply::new).map_err(|error| NotReviewed::new(Why::Failed, error.to_string()))
     }
