@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use codex_rpc::protocol::{
-    account::*, approval::*, config::*, error::*, initialize::*, item::*, model::*, notification::*, review::*,
-    server_request::*, thread::*, turn::*, *,
+    account::*, config::*, initialize::*, item::*, model::*, notification::*, review::*, server_request::*,
+    thread::*, turn::*, *,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -47,7 +47,7 @@ impl<'a> Structure<'a> {
         self.bytes.len()
     }
 
-    /// From outside strings, the next bracket, or else the end of the frame.
+    /// From outside strings, the next bracket or byte that JSON does not have there, or else the end of the frame.
     pub(super) fn next_bracket(&mut self, from: usize) -> usize {
         self.next(from, false)
     }
@@ -68,18 +68,22 @@ impl<'a> Structure<'a> {
         while let Some(&byte) = self.bytes.get(at) {
             match byte {
                 b'"' => at = self.next_quote(at + 1) + 1,
-                b'{' | b'}' | b'[' | b']' => return at,
-                b':' if colons => return at,
-                // Not JSON out here, but it hides a quote as it does in a string.
-                b'\\' => {
-                    self.seen.backslash = true;
-                    at += 2;
-                }
-                _ => at += 1,
+                b':' if !colons => at += 1,
+                _ if is_between(byte) => at += 1,
+                _ => return at,
             }
         }
         self.bytes.len()
     }
+}
+
+/// Whether a byte may be part of a number or literal, or separates values.
+fn is_between(byte: u8) -> bool {
+    matches!(
+        byte,
+        b' ' | b'\t' | b'\n' | b'\r' | b',' | b'+' | b'-' | b'.' | b'E' | b'0'
+            ..=b'9' | b'a' | b'e' | b'f' | b'l' | b'n' | b'r' | b's' | b't' | b'u'
+    )
 }
 
 #[cfg(test)]
@@ -105,26 +109,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_structure_agrees_with_a_byte_by_byte_reader(bytes in interesting()) {
-            let (mut brackets, mut marks, mut control) = (vec![], vec![], false);
+        fn the_structure_agrees_with_a_reader_that_remembers_where_it_is(bytes in interesting()) {
+            let (mut brackets, mut marks, mut seen) = (vec![], vec![], Seen::default());
             let (mut inside, mut escaped, mut first_close) = (false, false, None);
             for (at, &byte) in bytes.iter().enumerate() {
-                let quote = byte == b'"' && !escaped;
-                escaped = byte == b'\\' && !escaped;
-                control |= inside && byte < 0x20;
-                if quote {
-                    inside = !inside;
-                    if first_close.is_none() && !inside {
-                        first_close = Some(at);
+                if !inside {
+                    inside = byte == b'"';
+                    if !inside && byte != b':' && !is_between(byte) {
+                        brackets.push(at);
                     }
-                } else if !inside && b"{}[]".contains(&byte) {
-                    brackets.push(at);
-                    marks.push(at);
-                } else if !inside && byte == b':' {
-                    marks.push(at);
+                    if !inside && !is_between(byte) {
+                        marks.push(at);
+                    }
+                } else if escaped {
+                    escaped = false;
+                } else {
+                    escaped = byte == b'\\';
+                    seen.backslash |= escaped;
+                    seen.control |= byte < 0x20;
+                    if byte == b'"' {
+                        inside = false;
+                        first_close = first_close.or(Some(at));
+                    }
                 }
             }
-            let seen = Seen { backslash: bytes.contains(&b'\\'), control };
             let all = |next: fn(&mut Structure<'_>, usize) -> usize| {
                 let (mut structure, mut at, mut found) = (Structure::new(&bytes), 0, Vec::new());
                 loop {
@@ -138,26 +146,9 @@ mod tests {
             };
             prop_assert_eq!(all(|it, from| it.next_bracket(from)), (brackets, seen));
             prop_assert_eq!(all(|it, from| it.next_mark(from)), (marks, seen));
-            // Behind the first quote that is not escaped outside of strings.
-            let open = Structure::new(&bytes).opening();
-            if let Some(open) = open {
+            if let Some(open) = bytes.iter().position(|byte| *byte == b'"') {
                 prop_assert_eq!(Structure::new(&bytes).next_quote(open + 1), first_close.unwrap_or(bytes.len()));
             }
-        }
-    }
-
-    impl Structure<'_> {
-        /// The first quote that opens a string.
-        fn opening(&self) -> Option<usize> {
-            let mut at = 0;
-            while let Some(&byte) = self.bytes.get(at) {
-                match byte {
-                    b'"' => return Some(at),
-                    b'\\' => at += 2,
-                    _ => at += 1,
-                }
-            }
-            None
         }
     }
 }
