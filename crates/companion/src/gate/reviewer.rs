@@ -84,7 +84,7 @@ impl Reviewer for CodexReviewer<'_> {
             TurnRequest::new(TurnInput::Prompt { text: prompt.text().to_owned(), output_schema: None });
         turn.model.clone_from(&self.model);
         turn.effort.clone_from(&self.effort);
-        turn.limits = TurnLimits { total: limit, ..self.limits };
+        turn.limits = self.limits.total(limit);
 
         let mut observer = self.observer.lock().await;
         let (mut stop, mut stopping) = (self.stop.clone(), self.stop.clone());
