@@ -1,6 +1,6 @@
 //! Answers as models write them, and what each means.
 
-use codex_gate::{Finding, Problem, Unparseable, Verdict};
+use codex_gate::{Problem, Unparseable, Verdict};
 use proptest::prelude::*;
 
 #[derive(Debug, PartialEq)]
