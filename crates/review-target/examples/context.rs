@@ -1,6 +1,6 @@
 //! Prints what would be sent of the change in a folder: `cargo run --example context -- FOLDER [BASE]`.
 
-use codex_review_target::{Cancel, CollectOptions, ResolveOptions, collect, resolve};
+use codex_review_target::{CollectOptions, Inclusion, ResolveOptions, collect, resolve};
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -9,8 +9,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = ResolveOptions::new();
     options.base = arguments.next().map(|base| base.to_string_lossy().into_owned());
     let target = resolve(folder.as_ref(), &options)?;
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new())?;
-    let [included, summarised, omitted] = context.manifest.counts();
+    let context = collect(&target, &CollectOptions::new())?;
+    let count = |inclusion| context.manifest.count(inclusion);
+    let [included, summarised, omitted] =
+        [Inclusion::Included, Inclusion::Summarised, Inclusion::Omitted].map(count);
     eprintln!("{} ({included} shown, {summarised} summarised, {omitted} left out)", context.summary);
     print!("{}", context.text);
     Ok(())

@@ -4,14 +4,14 @@ use crate::change::{Bounds, FileChange, Form, look};
 use crate::content::Reader;
 use crate::fence;
 use crate::manifest::{Inclusion, Manifest, ManifestEntry};
-use crate::measure::{Budget, Measure, measure_scan, tally};
+use crate::measure::{Measure, MeasureBudget, measure_scan, tally};
 use crate::render::{self, Document};
 use crate::status::{Area, ChangeKind, Item, New, Scan};
-use crate::{Cancel, Error, FilePath, Target};
+use crate::{CancelToken, Error, FilePath, Target};
 
-/// Versions of files with more bytes, or more lines to compare, than this never become a patch.
 /// How many files that only may have changed are compared before the change counts as large.
 const MAX_UNCERTAIN: usize = 2_000;
+/// Versions of files with more bytes, or more lines to compare, than this never become a patch.
 const PATCHED: Bounds = Bounds { bytes: 16 << 20, lines: 100_000 };
 
 /// How much a context may hold.
@@ -29,7 +29,9 @@ pub struct CollectOptions {
     /// The size of the whole text in characters. Default: 900,000; at least 50,000.
     pub max_chars: usize,
     /// What counting may cost when the patches are not in the context.
-    pub budget: Budget,
+    pub budget: MeasureBudget,
+    /// Stops the call from another thread. Default: a token that no caller holds.
+    pub cancel: CancelToken,
 }
 
 impl Default for CollectOptions {
@@ -40,7 +42,8 @@ impl Default for CollectOptions {
             untracked_file_bytes: 24 << 10,
             untracked_bytes: 256 << 10,
             max_chars: 900_000,
-            budget: Budget::default(),
+            budget: MeasureBudget::default(),
+            cancel: CancelToken::new(),
         }
     }
 }
@@ -52,19 +55,31 @@ impl CollectOptions {
         Self::default()
     }
 
-    /// Sets up to how many files and bytes patches are shown; 2 files and 256 KiB by default.
+    /// Sets up to how many changed files the patches are in the context; 2 by default.
     #[must_use]
-    pub fn inline(mut self, files: usize, bytes: u64) -> Self {
+    pub fn inline_files(mut self, files: usize) -> Self {
         self.inline_files = files;
+        self
+    }
+
+    /// Sets up to how many bytes of patches and untracked files the patches are in the context; 256 KiB by default.
+    #[must_use]
+    pub fn inline_bytes(mut self, bytes: u64) -> Self {
         self.inline_bytes = bytes;
         self
     }
 
-    /// Sets how many bytes of each and of all untracked files are shown; 24 KiB and 256 KiB by default.
+    /// Sets the size up to which one untracked file is included; 24 KiB by default.
     #[must_use]
-    pub fn untracked(mut self, each: u64, together: u64) -> Self {
-        self.untracked_file_bytes = each;
-        self.untracked_bytes = together;
+    pub fn untracked_file_bytes(mut self, bytes: u64) -> Self {
+        self.untracked_file_bytes = bytes;
+        self
+    }
+
+    /// Sets the size up to which all untracked files together are included; 256 KiB by default.
+    #[must_use]
+    pub fn untracked_bytes(mut self, bytes: u64) -> Self {
+        self.untracked_bytes = bytes;
         self
     }
 
@@ -75,15 +90,22 @@ impl CollectOptions {
         self
     }
 
-    /// Sets what counting may cost; see [`Budget`] for the default.
+    /// Sets what counting may cost; see [`MeasureBudget`] for the default.
     #[must_use]
-    pub fn budget(mut self, budget: Budget) -> Self {
+    pub fn budget(mut self, budget: MeasureBudget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Sets the token that stops the call; by default the call cannot be stopped.
+    #[must_use]
+    pub fn cancel(mut self, cancel: CancelToken) -> Self {
+        self.cancel = cancel;
         self
     }
 }
 
-/// Whether the reader gets the change or is told how to look at it.
+/// Whether the context has the change itself or the commands that show it. Exhaustive on purpose: there is no third way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum InputMode {
@@ -111,7 +133,7 @@ impl InputMode {
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 #[non_exhaustive]
-pub struct Context {
+pub struct ReviewContext {
     /// The top of the work tree; bytes that are not UTF-8 are replaced.
     pub repo_root: String,
     /// The branch that is checked out; `None` when `HEAD` is detached.
@@ -144,7 +166,8 @@ pub struct Context {
 ///
 /// # Errors
 /// As for [`measure`](crate::measure()).
-pub fn collect(target: &Target, options: &CollectOptions, cancel: &Cancel) -> Result<Context, Error> {
+pub fn collect(target: &Target, options: &CollectOptions) -> Result<ReviewContext, Error> {
+    let cancel = &options.cancel;
     cancel.check()?;
     let repo = target.repository.to_thread_local();
     let scan = target.scan(&repo, cancel)?;
@@ -174,7 +197,7 @@ pub fn collect(target: &Target, options: &CollectOptions, cancel: &Cancel) -> Re
         max_chars: options.max_chars,
     };
     let text = document.write(&mut manifest);
-    Ok(Context {
+    Ok(ReviewContext {
         repo_root: target.root.to_string_lossy().into_owned(),
         branch: target.branch.clone(),
         summary: measure.summary(),
@@ -211,7 +234,7 @@ impl Inline {
         reader: &mut Reader<'_>,
         scan: &Scan,
         options: &CollectOptions,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Option<Self>, Error> {
         let allowed = options.inline_bytes.min(render::content_chars(options.max_chars) as u64);
         let mut inline = Self { changes: Vec::new(), texts: Vec::new(), entries: Vec::new() };
@@ -292,7 +315,7 @@ fn overview(
     scan: &Scan,
     reader: &mut Reader<'_>,
     options: &CollectOptions,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Collected, Error> {
     let measure = measure_scan(target, scan, &options.budget, cancel)?;
     let items: HashMap<(Area, &[u8]), &Item> =

@@ -10,7 +10,7 @@ use crate::filter::{Filters, Source};
 use crate::os::{Folder, ReadError, Stat};
 use crate::settings::Settings;
 use crate::status::{Index, Item, Mode, New, Stored};
-use crate::{Cancel, Error, Target};
+use crate::{CancelToken, Error, Target};
 
 /// git looks for a NUL in so many bytes to tell binary from text.
 const SNIFFED: usize = 8000;
@@ -67,7 +67,7 @@ pub(crate) struct Reader<'t> {
     attributes: Attributes,
     filters: Filters,
     partial: bool,
-    cancel: &'t Cancel,
+    cancel: &'t CancelToken,
     /// The sizes that were asked for last: of each version it is asked once for the budget and once for the memory.
     sizes: Cell<[Option<(gix::ObjectId, u64)>; 2]>,
 }
@@ -76,7 +76,7 @@ impl<'t> Reader<'t> {
     pub(crate) fn new(
         target: &Target,
         index: Option<&Arc<Index>>,
-        cancel: &'t Cancel,
+        cancel: &'t CancelToken,
     ) -> Result<Self, Error> {
         Self::of(&target.repository, target.config, index, cancel)
     }
@@ -85,7 +85,7 @@ impl<'t> Reader<'t> {
         shared: &gix::ThreadSafeRepository,
         scope: crate::ConfigScope,
         index: Option<&Arc<Index>>,
-        cancel: &'t Cancel,
+        cancel: &'t CancelToken,
     ) -> Result<Self, Error> {
         let repo = shared.to_thread_local();
         let path = repo.workdir().expect("open refuses repositories without a work tree");
@@ -289,7 +289,7 @@ fn hash_blob(
     kind: gix::hash::Kind,
     mut content: impl std::io::Read,
     size: u64,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Option<gix::ObjectId>, Error> {
     let mut hasher = gix::hash::hasher(kind);
     hasher.update(format!("blob {size}\0").as_bytes());

@@ -15,7 +15,7 @@ use gix::command::Context;
 use gix::filter::plumbing::{Driver, Pipeline, pipeline::CrlfRoundTripCheck};
 
 use crate::attributes::{Attributes, PathAttributes};
-use crate::{Cancel, Error};
+use crate::{CancelToken, Error};
 
 /// How long a clean filter may take for one file.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -67,7 +67,7 @@ impl Filters {
         lookup: &mut Attributes,
         source: &Source<'_>,
         mut content: Vec<u8>,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Vec<u8>, String> {
         let Source { path, attributes, stored } = *source;
         if let Some(driver) = self.driver(attributes) {
@@ -114,7 +114,7 @@ fn run(
     path: &BStr,
     content: Vec<u8>,
     place: &Place<'_>,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Vec<u8>, String> {
     let result = match &driver.clean {
         Some(clean) => filtered(clean.as_bstr(), path, &content, place, cancel),
@@ -134,7 +134,7 @@ fn filtered(
     path: &BStr,
     content: &[u8],
     place: &Place<'_>,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Vec<u8>, String> {
     let line = clean.replace("%f", gix::quote::single(path));
     let line = gix::path::from_byte_slice(&line).map_err(|e| e.to_string())?;

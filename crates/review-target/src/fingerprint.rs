@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::content::{Reader, unread};
 use crate::os::Stat;
 use crate::status::{Area, Item, Mode, New, Stored};
-use crate::{Cancel, Error, FilePath, Target, TargetKind};
+use crate::{CancelToken, Error, FilePath, Target, TargetKind};
 
 /// Files larger than this, in bytes, count by size, inode and time of change instead of by content.
 const HASHED_BYTES: u64 = 64 << 20;
@@ -73,18 +73,47 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The fingerprint of what the target names. `previous` saves reading files that have not changed since.
+/// How to take a fingerprint.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct FingerprintOptions<'a> {
+    /// An earlier fingerprint of the same work tree: files that have not changed since are not read again. Default: none.
+    pub previous: Option<&'a Fingerprint>,
+    /// Stops the call from another thread. Default: a token that no caller holds.
+    pub cancel: CancelToken,
+}
+
+impl<'a> FingerprintOptions<'a> {
+    /// No earlier fingerprint, and no way to stop the call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets an earlier fingerprint of the same work tree; there is none by default.
+    #[must_use]
+    pub fn previous(mut self, previous: &'a Fingerprint) -> Self {
+        self.previous = Some(previous);
+        self
+    }
+
+    /// Sets the token that stops the call; by default the call cannot be stopped.
+    #[must_use]
+    pub fn cancel(mut self, cancel: CancelToken) -> Self {
+        self.cancel = cancel;
+        self
+    }
+}
+
+/// Takes the fingerprint of what the target names.
 ///
 /// Files of the work tree over 64 MiB count by size and time instead of by content. Of a submodule counts its commit
 /// and whether tracked files in it are changed; of a repository inside the work tree, only that it is there.
 ///
 /// # Errors
 /// As for [`measure`](crate::measure()). A file that cannot be read is no error: that it cannot is what counts.
-pub fn fingerprint(
-    target: &Target,
-    previous: Option<&Fingerprint>,
-    cancel: &Cancel,
-) -> Result<Fingerprint, Error> {
+pub fn fingerprint(target: &Target, options: &FingerprintOptions<'_>) -> Result<Fingerprint, Error> {
+    let FingerprintOptions { previous, cancel } = options;
     cancel.check()?;
     let repo = target.repository.to_thread_local();
     let taken = now();
@@ -108,7 +137,7 @@ pub fn fingerprint(
             let mut reader = Reader::new(target, scan.index.as_ref(), cancel)?;
             for item in &scan.items {
                 cancel.check()?;
-                add(&mut hash, &mut reader, item, previous, &mut found)?;
+                add(&mut hash, &mut reader, item, *previous, &mut found)?;
             }
         }
     }

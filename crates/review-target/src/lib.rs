@@ -54,17 +54,17 @@ mod settings;
 mod status;
 mod target;
 
-pub use cancel::Cancel;
+pub use cancel::CancelToken;
 pub use change::{FileChange, Form};
-pub use collect::{CollectOptions, Context, InputMode, collect};
+pub use collect::{CollectOptions, InputMode, ReviewContext, collect};
 pub use error::{Error, ErrorKind};
-pub use fingerprint::{Fingerprint, fingerprint};
+pub use fingerprint::{Fingerprint, FingerprintOptions, fingerprint};
 pub use manifest::{Inclusion, Manifest, ManifestEntry};
-pub use measure::{Budget, Counts, Limit, Measure, Skipped, measure};
+pub use measure::{Counts, Measure, MeasureBudget, MeasureLimit, MeasureOptions, Skipped, measure};
 pub use path::FilePath;
 pub use recommend::{Recommendation, Wait, recommend};
 pub use repository::ConfigScope;
-pub use resolve::{ResolveOptions, Scope, resolve};
+pub use resolve::{ResolveOptions, TargetScope, resolve};
 pub use status::{Area, ChangeKind};
 pub use target::{CommitId, Target, TargetKind};
 

@@ -49,10 +49,9 @@ impl Manifest {
         self.files.iter().filter(|entry| entry.inclusion != Inclusion::Included)
     }
 
-    /// How many files are included, summarised and omitted.
+    /// Returns how many files are included, summarised or omitted.
     #[must_use]
-    pub fn counts(&self) -> [usize; 3] {
-        let count = |wanted| self.files.iter().filter(|entry| entry.inclusion == wanted).count();
-        [count(Inclusion::Included), count(Inclusion::Summarised), count(Inclusion::Omitted)]
+    pub fn count(&self, inclusion: Inclusion) -> usize {
+        self.files.iter().filter(|entry| entry.inclusion == inclusion).count()
     }
 }

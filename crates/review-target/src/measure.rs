@@ -7,7 +7,7 @@ use crate::change::{Bounds, FileChange, Form, look};
 use crate::content::{Reader, Unread};
 use crate::path::FilePath;
 use crate::status::{Area, Item, New, Scan};
-use crate::{Cancel, Error, Target, TargetKind};
+use crate::{CancelToken, Error, Target, TargetKind};
 
 /// Fewer files than this are counted by the calling thread alone.
 const FILES_WORTH_A_THREAD: usize = 16;
@@ -17,7 +17,7 @@ const FILES_WORTH_A_THREAD: usize = 16;
 /// Finding out which files differ is not under the budget: it costs what `lstat` on every tracked file costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Budget {
+pub struct MeasureBudget {
     /// Files that are read. Default: 500.
     pub files: usize,
     /// Bytes that are read, old and new versions together. A file that alone is larger is passed over, and the
@@ -30,13 +30,13 @@ pub struct Budget {
     pub time: Duration,
 }
 
-impl Default for Budget {
+impl Default for MeasureBudget {
     fn default() -> Self {
         Self { files: 500, bytes: 8 << 20, lines: 50_000, time: Duration::from_millis(250) }
     }
 }
 
-impl Budget {
+impl MeasureBudget {
     /// No limit: every file is read, whatever its size.
     #[must_use]
     pub fn unlimited() -> Self {
@@ -72,18 +72,50 @@ impl Budget {
     }
 }
 
+/// How to measure a change. The default has the default [`MeasureBudget`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct MeasureOptions {
+    /// What counting may cost. Default: [`MeasureBudget::default`].
+    pub budget: MeasureBudget,
+    /// Stops the call from another thread. Default: a token that no caller holds.
+    pub cancel: CancelToken,
+}
+
+impl MeasureOptions {
+    /// The default budget, and no way to stop the call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what counting may cost; see [`MeasureBudget`] for the default.
+    #[must_use]
+    pub fn budget(mut self, budget: MeasureBudget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Sets the token that stops the call; by default the call cannot be stopped.
+    #[must_use]
+    pub fn cancel(mut self, cancel: CancelToken) -> Self {
+        self.cancel = cancel;
+        self
+    }
+}
+
 /// The part of a budget that was used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
-pub enum Limit {
-    /// [`Budget::files`]
+pub enum MeasureLimit {
+    /// [`MeasureBudget::files`]
     Files,
-    /// [`Budget::bytes`]
+    /// [`MeasureBudget::bytes`]
     Bytes,
-    /// [`Budget::lines`]
+    /// [`MeasureBudget::lines`]
     Lines,
-    /// [`Budget::time`]
+    /// [`MeasureBudget::time`]
     Time,
 }
 
@@ -151,7 +183,7 @@ pub struct Measure {
     /// Everything, with `files` being different paths: one that is staged and changed again counts once.
     pub total: Counts,
     /// The limit that ended the count, and therefore makes all numbers "at least".
-    pub limit: Option<Limit>,
+    pub limit: Option<MeasureLimit>,
     /// Every changed file, by area and path.
     pub files: Vec<FileChange>,
     /// What could not be looked at.
@@ -188,16 +220,17 @@ impl Measure {
     }
 }
 
-/// How big the change is, as far as `budget` goes.
+/// Measures how big the change is, within the budget of `options`.
 ///
 /// Without a budget the lines are those of `git diff --no-renames --numstat`, where no configuration chooses another
 /// algorithm. Textconv and external diff programs have no part in it.
 ///
 /// # Errors
-/// [`Cancelled`](crate::ErrorKind::Cancelled) soon after `cancel` is set, [`Corrupt`](crate::ErrorKind::Corrupt) for
+/// [`Cancelled`](crate::ErrorKind::Cancelled) soon after the token of `options` is set, [`Corrupt`](crate::ErrorKind::Corrupt) for
 /// damaged objects, [`Io`](crate::ErrorKind::Io) when the work tree itself cannot be entered. Single files that
 /// cannot be read are no errors: they are listed with the reason.
-pub fn measure(target: &Target, budget: &Budget, cancel: &Cancel) -> Result<Measure, Error> {
+pub fn measure(target: &Target, options: &MeasureOptions) -> Result<Measure, Error> {
+    let MeasureOptions { budget, cancel } = options;
     cancel.check()?;
     let scan = target.scan(&target.repository.to_thread_local(), cancel)?;
     measure_scan(target, &scan, budget, cancel)
@@ -206,8 +239,8 @@ pub fn measure(target: &Target, budget: &Budget, cancel: &Cancel) -> Result<Meas
 pub(crate) fn measure_scan(
     target: &Target,
     scan: &Scan,
-    budget: &Budget,
-    cancel: &Cancel,
+    budget: &MeasureBudget,
+    cancel: &CancelToken,
 ) -> Result<Measure, Error> {
     let count = Count::new(target, scan, budget, cancel);
     let files = count.run()?;
@@ -215,7 +248,12 @@ pub(crate) fn measure_scan(
     Ok(tally(target, scan, files, limit))
 }
 
-pub(crate) fn tally(target: &Target, scan: &Scan, files: Vec<FileChange>, limit: Option<Limit>) -> Measure {
+pub(crate) fn tally(
+    target: &Target,
+    scan: &Scan,
+    files: Vec<FileChange>,
+    limit: Option<MeasureLimit>,
+) -> Measure {
     let label = match &target.kind {
         TargetKind::WorkingTree => "working tree".to_owned(),
         TargetKind::Branch { base_ref, .. } => format!("branch against {base_ref}"),
@@ -258,8 +296,8 @@ pub(crate) fn tally(target: &Target, scan: &Scan, files: Vec<FileChange>, limit:
 struct Count<'a> {
     target: &'a Target,
     scan: &'a Scan,
-    budget: &'a Budget,
-    cancel: &'a Cancel,
+    budget: &'a MeasureBudget,
+    cancel: &'a CancelToken,
     started: Instant,
     next: AtomicUsize,
     /// Files that a thread takes at a time. Neighbours are often stored as differences from one another.
@@ -269,11 +307,11 @@ struct Count<'a> {
     bytes: AtomicU64,
     lines: AtomicU64,
     stopped: AtomicBool,
-    limit: Mutex<Option<Limit>>,
+    limit: Mutex<Option<MeasureLimit>>,
 }
 
 impl<'a> Count<'a> {
-    fn new(target: &'a Target, scan: &'a Scan, budget: &'a Budget, cancel: &'a Cancel) -> Self {
+    fn new(target: &'a Target, scan: &'a Scan, budget: &'a MeasureBudget, cancel: &'a CancelToken) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
         Self {
             target,
@@ -357,18 +395,18 @@ impl<'a> Count<'a> {
             return false;
         }
         if self.files.fetch_add(1, Ordering::Relaxed) >= self.budget.files {
-            return self.stop(Limit::Files);
+            return self.stop(MeasureLimit::Files);
         }
         if self.lines.load(Ordering::Relaxed) > self.budget.lines {
-            return self.stop(Limit::Lines);
+            return self.stop(MeasureLimit::Lines);
         }
         if self.started.elapsed() > self.budget.time {
-            return self.stop(Limit::Time);
+            return self.stop(MeasureLimit::Time);
         }
         true
     }
 
-    fn stop(&self, limit: Limit) -> bool {
+    fn stop(&self, limit: MeasureLimit) -> bool {
         self.stopped.store(true, Ordering::Relaxed);
         self.limit.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(limit);
         false
@@ -381,7 +419,7 @@ impl<'a> Count<'a> {
                 return FileChange::not_counted(reader, item, &Unread::TooLarge(size)).map(Some);
             }
             if self.bytes.fetch_add(size, Ordering::Relaxed).saturating_add(size) > self.budget.bytes {
-                self.stop(Limit::Bytes);
+                self.stop(MeasureLimit::Bytes);
                 return Ok(Some(stopped(item)));
             }
         }

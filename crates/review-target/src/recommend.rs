@@ -5,7 +5,7 @@ const FILES: u64 = 2;
 /// Up to so many changed lines, likewise.
 const LINES: u64 = 400;
 
-/// Whether to wait for a review.
+/// Whether to wait for a review. Exhaustive on purpose: there is no third way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Wait {

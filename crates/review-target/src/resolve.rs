@@ -7,11 +7,11 @@ use crate::merge_base;
 use crate::repository::{self, ConfigScope};
 use crate::revision;
 use crate::status::Scan;
-use crate::{Cancel, CommitId, Error, ErrorKind, Target, TargetKind};
+use crate::{CancelToken, CommitId, Error, ErrorKind, Target, TargetKind};
 
-/// Which kind of change a caller wants.
+/// Which kind of change a caller wants. Exhaustive on purpose: a front end offers each of them by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
+pub enum TargetScope {
     /// The work tree when anything in it is not committed, else the branch.
     #[default]
     Auto,
@@ -25,8 +25,8 @@ pub enum Scope {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ResolveOptions {
-    /// Default: [`Scope::Auto`]. A named base or commit overrules it.
-    pub scope: Scope,
+    /// Default: [`TargetScope::Auto`]. A named base or commit overrules it.
+    pub scope: TargetScope,
     /// A revision to compare `HEAD` with, in any of git's ways to name one. It is never read as an option,
     /// whatever it begins with. Default: detected where needed.
     pub base: Option<String>,
@@ -34,8 +34,8 @@ pub struct ResolveOptions {
     pub commit: Option<String>,
     /// Whose git configuration counts. Default: the user's and the system's too.
     pub config: ConfigScope,
-    /// Stops the call from another thread. Default: a flag that nobody sets.
-    pub cancel: Cancel,
+    /// Stops the call from another thread. Default: a token that no caller holds.
+    pub cancel: CancelToken,
 }
 
 impl ResolveOptions {
@@ -45,9 +45,9 @@ impl ResolveOptions {
         Self::default()
     }
 
-    /// Sets the scope; the default is [`Scope::Auto`].
+    /// Sets the scope; the default is [`TargetScope::Auto`].
     #[must_use]
-    pub fn scope(mut self, scope: Scope) -> Self {
+    pub fn scope(mut self, scope: TargetScope) -> Self {
         self.scope = scope;
         self
     }
@@ -66,16 +66,16 @@ impl ResolveOptions {
         self
     }
 
-    /// Says whose configuration counts; the default is [`ConfigScope::User`].
+    /// Sets whose git configuration counts; the default is [`ConfigScope::User`].
     #[must_use]
     pub fn config(mut self, config: ConfigScope) -> Self {
         self.config = config;
         self
     }
 
-    /// Gives the flag that stops the call; by default nobody can.
+    /// Sets the token that stops the call; by default the call cannot be stopped.
     #[must_use]
-    pub fn cancel(mut self, cancel: Cancel) -> Self {
+    pub fn cancel(mut self, cancel: CancelToken) -> Self {
         self.cancel = cancel;
         self
     }
@@ -99,7 +99,7 @@ pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Err
     let repo = shared.to_thread_local();
     let (branch, head) = head(&repo)?;
     let root = repo.workdir().expect("open refuses repositories without a work tree").to_owned();
-    let explicit = options.scope != Scope::Auto || options.base.is_some() || options.commit.is_some();
+    let explicit = options.scope != TargetScope::Auto || options.base.is_some() || options.commit.is_some();
     let config = options.config;
     let mut target = Target {
         repository: shared,
@@ -114,11 +114,11 @@ pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Err
 
     target.kind = if let Some(commit) = &options.commit {
         single_commit(&repo, commit)?
-    } else if options.base.is_some() || options.scope == Scope::Branch {
+    } else if options.base.is_some() || options.scope == TargetScope::Branch {
         against_base(&repo, &target, options.base.as_deref())?
     } else if look_at_work_tree(&mut target, &repo, &options.cancel)? {
         TargetKind::WorkingTree
-    } else if options.scope == Scope::WorkingTree {
+    } else if options.scope == TargetScope::WorkingTree {
         return Err(Error::new(ErrorKind::NothingToReview, "the work tree has no changes")
             .with_hint("name a base or a commit to look at what is committed"));
     } else {
@@ -129,7 +129,11 @@ pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Err
 }
 
 /// Keeps what was seen when anything differs, so that it is not looked for again.
-fn look_at_work_tree(target: &mut Target, repo: &gix::Repository, cancel: &Cancel) -> Result<bool, Error> {
+fn look_at_work_tree(
+    target: &mut Target,
+    repo: &gix::Repository,
+    cancel: &CancelToken,
+) -> Result<bool, Error> {
     let scan = Scan::of(target, repo, cancel)?;
     let dirty = scan.is_dirty(target, cancel)?;
     target.scan = dirty.then(|| Arc::new(scan));

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::status::Scan;
-use crate::{Cancel, ConfigScope, Error};
+use crate::{CancelToken, ConfigScope, Error};
 
 /// The id of a commit: SHA-1 or SHA-256, as the repository has them. `Display` writes it in full.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -178,7 +178,7 @@ impl serde::Serialize for Target {
 }
 
 impl Target {
-    pub(crate) fn scan(&self, repo: &gix::Repository, cancel: &Cancel) -> Result<Arc<Scan>, Error> {
+    pub(crate) fn scan(&self, repo: &gix::Repository, cancel: &CancelToken) -> Result<Arc<Scan>, Error> {
         match &self.scan {
             Some(scan) => Ok(Arc::clone(scan)),
             None => Scan::of(self, repo, cancel).map(Arc::new),

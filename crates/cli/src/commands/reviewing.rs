@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use codex_review_target::{
-    Budget, Cancel, CollectOptions, Context, Error, ErrorKind, Recommendation, ResolveOptions,
-    Scope as TargetScope, Target, collect, measure, recommend, resolve,
+    CancelToken, CollectOptions, Error, ErrorKind, MeasureOptions, Recommendation, ResolveOptions,
+    ReviewContext, Target, TargetScope, collect, measure, recommend, resolve,
 };
 
 use crate::args::{Scope, TargetArgs};
@@ -34,7 +34,7 @@ pub(super) fn target(folder: &Path, flags: &TargetArgs) -> Result<Target, Failur
 
 /// Whether a review of a change is worth waiting for, and why. Bounded: it counts no more than it takes to tell.
 pub(super) fn recommendation(target: &Target) -> Result<Recommendation, Failure> {
-    measure(target, &Budget::default(), &Cancel::new()).map(|size| recommend(&size)).map_err(from_target)
+    measure(target, &MeasureOptions::new()).map(|size| recommend(&size)).map_err(from_target)
 }
 
 /// An error about the repository, as the user is told.
@@ -62,11 +62,11 @@ pub(super) async fn context(
     watch: &mut dyn Watch,
     target: &Target,
     stop: &mut Stop,
-) -> Result<Context, Failure> {
-    let cancel = Cancel::new();
+) -> Result<ReviewContext, Failure> {
+    let cancel = CancelToken::new();
     let looking = tokio::task::spawn_blocking({
-        let (target, cancel) = (target.clone(), cancel.clone());
-        move || collect(&target, &CollectOptions::new(), &cancel)
+        let (target, options) = (target.clone(), CollectOptions::new().cancel(cancel.clone()));
+        move || collect(&target, &options)
     });
     let context = tokio::select! {
         looked = looking => looked
@@ -82,7 +82,7 @@ pub(super) async fn context(
 }
 
 /// Says on stderr which files the reviewer is only told about, and why.
-pub(super) fn tell_left_out(watch: &mut dyn Watch, context: &Context) {
+pub(super) fn tell_left_out(watch: &mut dyn Watch, context: &ReviewContext) {
     let left_out: Vec<_> = context.manifest.left_out().collect();
     for entry in left_out.iter().take(LEFT_OUT_SHOWN) {
         let reason = entry.reason.as_deref().unwrap_or("not sent");
@@ -97,7 +97,7 @@ pub(super) fn tell_left_out(watch: &mut dyn Watch, context: &Context) {
 }
 
 /// A report of what was reviewed, with no result yet.
-pub(super) fn report(kind: ReviewKind, target: &Target, context: &Context) -> Box<ReviewReport> {
+pub(super) fn report(kind: ReviewKind, target: &Target, context: &ReviewContext) -> Box<ReviewReport> {
     let reported = render::Target {
         mode: target.mode().to_owned(),
         label: target.label(),

@@ -13,7 +13,7 @@ use gix::bstr::{BString, ByteSlice as _};
 use crate::content::Reader;
 use crate::os::{Folder, Stat};
 use crate::settings::Settings;
-use crate::{Cancel, ConfigScope, Error, Target, TargetKind};
+use crate::{CancelToken, ConfigScope, Error, Target, TargetKind};
 
 mod compare;
 mod ignore;
@@ -210,7 +210,7 @@ pub(crate) struct Scan {
 
 impl Scan {
     /// Looks at what the target names.
-    pub(crate) fn of(target: &Target, repo: &gix::Repository, cancel: &Cancel) -> Result<Self, Error> {
+    pub(crate) fn of(target: &Target, repo: &gix::Repository, cancel: &CancelToken) -> Result<Self, Error> {
         match &target.kind {
             TargetKind::WorkingTree => {
                 let settings = Settings::read(repo, target.config);
@@ -232,7 +232,7 @@ impl Scan {
         repo: &gix::Repository,
         old: Option<gix::ObjectId>,
         new: gix::ObjectId,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Self, Error> {
         let mut items = Vec::new();
         trees::diff(repo, Area::Committed, old, Some(new), cancel, &mut items)?;
@@ -244,7 +244,7 @@ impl Scan {
         repo: &gix::Repository,
         settings: &Settings,
         head: Option<crate::CommitId>,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Self, Error> {
         let root = repo.workdir().expect("open refuses repositories without a work tree");
         let folder = Folder::open(root).map_err(|e| Error::io("enter", root, e))?;
@@ -265,13 +265,17 @@ impl Scan {
     }
 
     /// Whether a tracked file is changed; looks into files only where their records do not tell.
-    fn has_tracked_change(&self, shared: &gix::ThreadSafeRepository, cancel: &Cancel) -> Result<bool, Error> {
+    fn has_tracked_change(
+        &self,
+        shared: &gix::ThreadSafeRepository,
+        cancel: &CancelToken,
+    ) -> Result<bool, Error> {
         let tracked = self.items.iter().filter(|item| item.area != Area::Untracked);
         self.any_differs(tracked, shared, cancel)
     }
 
     /// Whether anything is changed at all.
-    pub(crate) fn is_dirty(&self, target: &Target, cancel: &Cancel) -> Result<bool, Error> {
+    pub(crate) fn is_dirty(&self, target: &Target, cancel: &CancelToken) -> Result<bool, Error> {
         self.any_differs(self.items.iter(), &target.repository, cancel)
     }
 
@@ -279,7 +283,7 @@ impl Scan {
         &self,
         items: impl Iterator<Item = &'i Item> + Clone,
         shared: &gix::ThreadSafeRepository,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<bool, Error> {
         let mut items = items;
         if items.clone().any(|item| item.certain) {

@@ -10,14 +10,14 @@ use gix::objs::tree::{EntryRef, name_order};
 use super::index::{Group, Index};
 use super::trees::{decode, diff_below, join, read, with_slash};
 use super::{Area, Item, Mode, Stored};
-use crate::{Cancel, Error};
+use crate::{CancelToken, Error};
 
 /// Appends what is staged.
 pub(super) fn diff(
     repo: &gix::Repository,
     head: Option<gix::ObjectId>,
     index: &Index,
-    cancel: &Cancel,
+    cancel: &CancelToken,
     items: &mut Vec<Item>,
 ) -> Result<(), Error> {
     let mut staged = Staged { repo, index, cancel, items };
@@ -27,7 +27,7 @@ pub(super) fn diff(
 struct Staged<'a> {
     repo: &'a gix::Repository,
     index: &'a Index,
-    cancel: &'a Cancel,
+    cancel: &'a CancelToken,
     items: &'a mut Vec<Item>,
 }
 

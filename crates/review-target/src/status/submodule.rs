@@ -9,7 +9,7 @@ use gix::submodule::config::Ignore;
 use super::{Area, ChangeKind, Index, Item, New, Scan};
 use crate::repository;
 use crate::settings::Settings;
-use crate::{Cancel, CommitId, Error};
+use crate::{CancelToken, CommitId, Error};
 
 /// What a submodule's folder has checked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) fn look(
     settings: &Settings,
     index: &Index,
     submodules: &[usize],
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Vec<Item>, Error> {
     if submodules.is_empty() {
         return Ok(Vec::new());
@@ -64,7 +64,7 @@ pub(super) fn checkout(
     folder: &Path,
     settings: &Settings,
     look_inside: bool,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Option<Checkout>, Error> {
     let Some(shared) = repository::open_exactly(folder, settings.scope) else { return Ok(None) };
     let repo = shared.to_thread_local();

@@ -5,7 +5,7 @@ use gix::objs::tree::EntryRef;
 use gix::objs::{TreeRef, tree::name_order};
 
 use super::{Area, Item, Mode, Stored};
-use crate::{Cancel, Error};
+use crate::{CancelToken, Error};
 
 /// Appends what differs between two trees; `None` is the empty tree.
 pub(super) fn diff(
@@ -13,7 +13,7 @@ pub(super) fn diff(
     area: Area,
     old: Option<gix::ObjectId>,
     new: Option<gix::ObjectId>,
-    cancel: &Cancel,
+    cancel: &CancelToken,
     items: &mut Vec<Item>,
 ) -> Result<(), Error> {
     let mut diff = Diff { repo, area, cancel, items };
@@ -26,7 +26,7 @@ pub(super) fn diff_below(
     area: Area,
     (old, new): (Option<gix::ObjectId>, Option<gix::ObjectId>),
     prefix: &[u8],
-    cancel: &Cancel,
+    cancel: &CancelToken,
     items: &mut Vec<Item>,
 ) -> Result<(), Error> {
     Diff { repo, area, cancel, items }.folder(old, new, prefix)
@@ -53,7 +53,7 @@ pub(super) fn list(
 struct Diff<'a> {
     repo: &'a gix::Repository,
     area: Area,
-    cancel: &'a Cancel,
+    cancel: &'a CancelToken,
     items: &'a mut Vec<Item>,
 }
 

@@ -18,7 +18,7 @@ use super::trees::{join, with_slash};
 use super::{Area, ChangeKind, Item, Mode, New, Problem, submodule};
 use crate::os::{Folder, Kind, ReadError};
 use crate::settings::Settings;
-use crate::{Cancel, Error};
+use crate::{CancelToken, Error};
 
 /// With fewer tracked files or waiting folders, starting a thread costs more than it saves.
 const ENTRIES_WORTH_A_THREAD: usize = 1500;
@@ -43,7 +43,7 @@ pub(super) fn walk(
     settings: &Settings,
     index: &Index,
     root: Folder,
-    cancel: &Cancel,
+    cancel: &CancelToken,
     meanwhile: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Walked, Error> {
     let rules = Rules::load(repo, settings)?;
@@ -184,7 +184,7 @@ struct Walk<'a> {
     rules: Rules,
     root: &'a Path,
     pool: Pool,
-    cancel: &'a Cancel,
+    cancel: &'a CancelToken,
 }
 
 /// What one listing holds, reused from folder to folder.

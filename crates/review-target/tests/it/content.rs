@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use codex_review_target::{Area, Budget, Cancel, ErrorKind, Form, ResolveOptions, Scope, measure};
+use codex_review_target::{
+    Area, CancelToken, ErrorKind, Form, MeasureBudget, MeasureOptions, ResolveOptions, TargetScope, measure,
+};
 
 use crate::fixture::{Fixture, assert_as_git_says, numstat_at, ours};
 use crate::odd::{clean, file, measure_ok, same};
@@ -148,7 +150,7 @@ fn clean_filters_run_as_git_runs_them() {
     same(&fixture);
     fixture.git(&["config", "filter.upper.required", "true"]);
     fixture.git(&["config", "filter.upper.clean", "exit 3"]);
-    let target = fixture.target(Scope::WorkingTree);
+    let target = fixture.target(TargetScope::WorkingTree);
     let measure = measure_ok(&target);
     let failed = file(&measure, "a.up").unread.as_deref().unwrap();
     assert!(failed.contains("filter `upper` failed"), "{failed}");
@@ -207,10 +209,12 @@ fn a_filter_that_hangs_ends_when_the_caller_says_so() {
     fixture.git(&["config", "filter.slow.required", "true"]);
     fixture.write("a", "1\n2\n");
     fixture.write("b", "certainly dirty\n");
-    let target = fixture.target(Scope::WorkingTree);
-    let cancel = Cancel::new();
+    let target = fixture.target(TargetScope::WorkingTree);
+    let cancel = CancelToken::new();
     let stopped = std::thread::scope(|scope| {
-        let running = scope.spawn(|| measure(&target, &Budget::unlimited(), &cancel));
+        let running = scope.spawn(|| {
+            measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited()).cancel(cancel.clone()))
+        });
         while !fixture.path("started").exists() {
             assert!(!running.is_finished(), "the filter has not been started");
             std::thread::yield_now();

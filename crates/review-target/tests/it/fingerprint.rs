@@ -1,12 +1,14 @@
 use std::time::{Duration, SystemTime};
 
-use codex_review_target::{Cancel, Fingerprint, ResolveOptions, Scope, fingerprint};
+use codex_review_target::{Fingerprint, FingerprintOptions, ResolveOptions, TargetScope, fingerprint};
 
 use crate::fixture::Fixture;
 
 #[track_caller]
 fn of(fixture: &Fixture, previous: Option<&Fingerprint>) -> Fingerprint {
-    fingerprint(&fixture.target(Scope::Auto), previous, &Cancel::new()).unwrap()
+    let mut options = FingerprintOptions::new();
+    options.previous = previous;
+    fingerprint(&fixture.target(TargetScope::Auto), &options).unwrap()
 }
 
 /// Makes the file look as if it had been written an hour ago.
@@ -92,7 +94,7 @@ fn commits_are_known_by_their_trees() {
     fixture.git(&["commit", "--quiet", "--amend", "-m", "other words"]);
     assert_eq!(first, of(&fixture, None));
     let single = fixture.resolve(ResolveOptions::new().commit("HEAD")).unwrap();
-    assert_ne!(first, fingerprint(&single, None, &Cancel::new()).unwrap());
+    assert_ne!(first, fingerprint(&single, &FingerprintOptions::new()).unwrap());
     fixture.write("b", "2\n");
     fixture.commit("more");
     assert_ne!(first, of(&fixture, None));

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use codex_review_target::{
-    Area, Budget, Cancel, ConfigScope, Error, Measure, ResolveOptions, Scope, Target, measure, resolve,
+    Area, ConfigScope, Error, Measure, MeasureBudget, MeasureOptions, ResolveOptions, Target, TargetScope,
+    measure, resolve,
 };
 use tempfile::TempDir;
 
@@ -89,7 +90,7 @@ impl Fixture {
     }
 
     #[track_caller]
-    pub fn target(&self, scope: Scope) -> Target {
+    pub fn target(&self, scope: TargetScope) -> Target {
         self.resolve(ResolveOptions::new().scope(scope)).unwrap()
     }
 }
@@ -178,7 +179,7 @@ pub fn assert_as_git_says(folder: &Path) -> Option<Measure> {
     let staged = numstat_at(folder, &["--cached"]);
     let unstaged = numstat_at(folder, &[]);
     let untracked = untracked_at(folder);
-    let options = ResolveOptions::new().scope(Scope::WorkingTree).config(ConfigScope::Repository);
+    let options = ResolveOptions::new().scope(TargetScope::WorkingTree).config(ConfigScope::Repository);
     let target = match resolve(folder, &options) {
         Ok(target) => target,
         Err(error) => {
@@ -188,7 +189,7 @@ pub fn assert_as_git_says(folder: &Path) -> Option<Measure> {
             return None;
         }
     };
-    let measure = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    let measure = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap();
     assert_eq!(printable(&ours(&measure, Area::Staged)), printable(&staged), "staged");
     assert_eq!(printable(&ours(&measure, Area::Unstaged)), printable(&unstaged), "unstaged");
     let paths: Vec<Vec<u8>> = ours(&measure, Area::Untracked).into_keys().collect();

@@ -7,9 +7,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use codex_review_target::{
-    Area, Budget, Cancel, ChangeKind, ConfigScope, ErrorKind, FileChange, Form, Measure,
+    Area, ChangeKind, ConfigScope, ErrorKind, FileChange, Form, Measure, MeasureBudget, MeasureOptions,
 };
-use codex_review_target::{ResolveOptions, Scope, measure, resolve};
+use codex_review_target::{ResolveOptions, TargetScope, measure, resolve};
 
 use crate::fixture::{Fixture, Numstat, assert_as_git_says, git_at, numstat_at, ours};
 
@@ -242,7 +242,7 @@ fn conflicted_index() {
     assert!(!git_at(fixture.root(), &["merge", "theirs"], b"").status.success());
     let options = ResolveOptions::new().config(ConfigScope::Repository);
     let target = resolve(fixture.root(), &options).unwrap();
-    let measure = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    let measure = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap();
     let conflicts: Vec<&[u8]> = measure.files.iter().map(|file| file.path.as_bytes()).collect();
     assert_eq!(conflicts, [&b"added"[..], b"both", b"ours-gone", b"theirs-gone"]);
     assert!(measure.files.iter().all(|file| file.change == ChangeKind::Conflicted));
@@ -257,7 +257,7 @@ fn conflicted_index() {
 }
 
 pub fn measure_ok(target: &codex_review_target::Target) -> Measure {
-    measure(target, &Budget::unlimited(), &Cancel::new()).unwrap()
+    measure(target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap()
 }
 
 #[test]
@@ -524,10 +524,10 @@ fn an_unreadable_index_or_object_is_an_error() {
     let object = fixture.path(format!(".git/objects/{}/{}", &blob[..2], &blob[2..]));
     fs::set_permissions(&object, fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(&object, b"nonsense").unwrap();
-    let broken = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap_err();
+    let broken = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap_err();
     assert_eq!(broken.kind(), ErrorKind::Corrupt, "{broken}");
     fs::remove_file(&object).unwrap();
-    let missing = measure(&target, &Budget::default(), &Cancel::new()).unwrap_err();
+    let missing = measure(&target, &MeasureOptions::new()).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::Corrupt, "{missing}");
     let tree = fixture.git(&["rev-parse", "HEAD^{tree}"]);
     fs::remove_file(fixture.path(format!(".git/objects/{}/{}", &tree[..2], &tree[2..]))).unwrap();
@@ -608,7 +608,7 @@ fn d36_configuration_that_git_shows_by_has_no_effect() {
     ] {
         fixture.git(&["config", key, value]);
     }
-    let target = fixture.target(Scope::WorkingTree);
+    let target = fixture.target(TargetScope::WorkingTree);
     assert_eq!(format!("{:?}", measure_ok(&target).files), before);
     assert!(!fixture.path("pwned").exists());
 }
@@ -621,7 +621,7 @@ fn names_that_differ_only_in_case() {
     assert_eq!(measure.untracked.files, 1);
     // On a file system that folds case, the name on disk is the tracked file.
     fixture.git(&["config", "core.ignoreCase", "true"]);
-    let target = fixture.resolve(ResolveOptions::new().scope(Scope::WorkingTree));
+    let target = fixture.resolve(ResolveOptions::new().scope(TargetScope::WorkingTree));
     assert_eq!(target.unwrap_err().kind(), ErrorKind::NothingToReview);
 }
 
@@ -645,7 +645,7 @@ fn branches_and_single_commits() {
     fixture.write("main-only", "1\n");
     fixture.commit("main goes on");
     fixture.git(&["switch", "--quiet", "topic"]);
-    let against = fixture.target(Scope::Auto);
+    let against = fixture.target(TargetScope::Auto);
     assert_eq!(ours(&measure_ok(&against), Area::Committed), numstat_at(fixture.root(), &["main...topic"]));
     let commit = fixture.resolve(ResolveOptions::new().commit("HEAD~1")).unwrap();
     assert_eq!(

@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use codex_review_target::{Area, Budget, Cancel, CollectOptions, Inclusion, ResolveOptions, Scope};
+use codex_review_target::{
+    Area, CollectOptions, FingerprintOptions, Inclusion, MeasureBudget, MeasureOptions, ResolveOptions,
+    TargetScope,
+};
 use codex_review_target::{collect, fingerprint, measure};
 use proptest::prelude::*;
 
@@ -176,8 +179,10 @@ fn make_room(fixture: &Fixture, name: &str) {
 
 fn everything() -> CollectOptions {
     CollectOptions::new()
-        .inline(usize::MAX, u64::MAX)
-        .untracked(u64::MAX, u64::MAX)
+        .inline_files(usize::MAX)
+        .inline_bytes(u64::MAX)
+        .untracked_file_bytes(u64::MAX)
+        .untracked_bytes(u64::MAX)
         .max_chars(usize::MAX / 16)
 }
 
@@ -200,8 +205,8 @@ fn without_left_out(patch: &str) -> String {
 fn check_work_tree(fixture: &Fixture) {
     let root = fixture.root();
     let Some(measured) = assert_as_git_says(root) else { return };
-    let target = fixture.target(Scope::WorkingTree);
-    let context = collect(&target, &everything(), &Cancel::new()).unwrap();
+    let target = fixture.target(TargetScope::WorkingTree);
+    let context = collect(&target, &everything()).unwrap();
     assert_eq!(context.file_count, measured.total.files);
     let mut patch_bytes = 0;
     for (heading, arguments) in [("Staged changes", &["--cached"][..]), ("Unstaged changes", &[])] {
@@ -220,9 +225,9 @@ fn check_work_tree(fixture: &Fixture) {
     if let Some(patch) = section(&context.text, "Unstaged changes") {
         apply(root, None, patch);
     }
-    let first = fingerprint(&target, None, &Cancel::new()).unwrap();
-    let again = fixture.target(Scope::WorkingTree);
-    assert_eq!(first, fingerprint(&again, Some(&first), &Cancel::new()).unwrap());
+    let first = fingerprint(&target, &FingerprintOptions::new()).unwrap();
+    let again = fixture.target(TargetScope::WorkingTree);
+    assert_eq!(first, fingerprint(&again, &FingerprintOptions::new().previous(&first)).unwrap());
 }
 
 fn empty_tree(fixture: &Fixture) -> String {
@@ -238,9 +243,9 @@ fn check_commits(fixture: &Fixture) {
         assert!(numstat_at(root, &[oldest, "HEAD"]).is_empty());
         return;
     };
-    let measured = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    let measured = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap();
     assert_eq!(ours(&measured, Area::Committed), numstat_at(root, &[oldest, "HEAD"]));
-    let context = collect(&target, &everything(), &Cancel::new()).unwrap();
+    let context = collect(&target, &everything()).unwrap();
     let patch = section(&context.text, "Changes").unwrap_or_default();
     assert_eq!(patch, without_left_out(&diff_at(root, &[oldest, "HEAD"])));
     if context.manifest.files.iter().all(|file| file.inclusion == Inclusion::Included) {

@@ -1,5 +1,5 @@
 use codex_review_target::{
-    ConfigScope, ErrorKind, ResolveOptions, Scope, Target, TargetKind, resolve as resolve_at,
+    ConfigScope, ErrorKind, ResolveOptions, Target, TargetKind, TargetScope, resolve as resolve_at,
 };
 
 use crate::fixture::Fixture;
@@ -42,7 +42,7 @@ fn dirty_means_working_tree() {
     for change in changes {
         let fixture = Fixture::committed();
         change(&fixture);
-        let target = fixture.target(Scope::Auto);
+        let target = fixture.target(TargetScope::Auto);
         assert_eq!(target.kind(), &TargetKind::WorkingTree);
         assert_eq!((target.mode(), target.label().as_str()), ("working-tree", "working tree diff"));
         assert_eq!(target.branch(), Some("main"));
@@ -53,7 +53,7 @@ fn dirty_means_working_tree() {
 #[test]
 fn clean_means_branch_against_the_default() {
     let fixture = two_branches();
-    let target = fixture.target(Scope::Auto);
+    let target = fixture.target(TargetScope::Auto);
     assert_eq!((target.mode(), target.label().as_str()), ("branch", "branch diff against main"));
     let TargetKind::Branch { base_ref, base_commit, merge_base } = target.kind() else { panic!() };
     assert_eq!(base_ref, "main");
@@ -71,22 +71,22 @@ fn the_default_branch_is_found_in_order() {
     fixture.git(&["branch", "master", "main"]);
     fixture.git(&["update-ref", "refs/remotes/origin/main", &first]);
     fixture.git(&["update-ref", "refs/remotes/origin/develop", &first]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("main"));
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("main"));
     fixture.git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop"]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("origin/develop"));
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("origin/develop"));
     fixture.git(&["update-ref", "-d", "refs/remotes/origin/develop"]);
     assert_eq!(
-        fixture.target(Scope::Auto).base_ref(),
+        fixture.target(TargetScope::Auto).base_ref(),
         Some("main"),
         "a dangling origin/HEAD counts for nothing"
     );
     fixture.git(&["symbolic-ref", "--delete", "refs/remotes/origin/HEAD"]);
     fixture.git(&["branch", "-D", "main"]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("origin/main"), "main before master");
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("origin/main"), "main before master");
     fixture.git(&["update-ref", "-d", "refs/remotes/origin/main"]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("master"));
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("master"));
     fixture.git(&["branch", "-D", "master"]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("trunk"));
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("trunk"));
     fixture.git(&["branch", "-D", "trunk"]);
     let (_, hint) = refused(&fixture, ResolveOptions::new(), ErrorKind::NoDefaultBranch);
     assert!(hint.contains("name the base"));
@@ -205,8 +205,8 @@ fn nothing_to_review() {
     let fixture = Fixture::committed();
     let (message, _) = refused(&fixture, ResolveOptions::new(), ErrorKind::NothingToReview);
     assert_eq!(message, "nothing to review: the work tree is clean and `main` adds nothing to `main`");
-    refused(&fixture, ResolveOptions::new().scope(Scope::WorkingTree), ErrorKind::NothingToReview);
-    refused(&fixture, ResolveOptions::new().scope(Scope::Branch), ErrorKind::NothingToReview);
+    refused(&fixture, ResolveOptions::new().scope(TargetScope::WorkingTree), ErrorKind::NothingToReview);
+    refused(&fixture, ResolveOptions::new().scope(TargetScope::Branch), ErrorKind::NothingToReview);
     refused(&fixture, ResolveOptions::new().base("HEAD"), ErrorKind::NothingToReview);
     fixture.commit("empty");
     refused(&fixture, ResolveOptions::new().commit("HEAD"), ErrorKind::NothingToReview);
@@ -218,8 +218,8 @@ fn a_base_overrules_a_dirty_work_tree() {
     let fixture = two_branches();
     fixture.write("untracked", "x");
     assert_eq!(base(&fixture, "main").mode(), "branch");
-    assert_eq!(fixture.target(Scope::Branch).mode(), "branch");
-    assert_eq!(fixture.target(Scope::WorkingTree).mode(), "working-tree");
+    assert_eq!(fixture.target(TargetScope::Branch).mode(), "branch");
+    assert_eq!(fixture.target(TargetScope::WorkingTree).mode(), "working-tree");
     let both = ResolveOptions::new().base("main").commit("HEAD");
     refused(&fixture, both, ErrorKind::InvalidRequest);
 }
@@ -246,13 +246,13 @@ fn unborn_and_detached_heads() {
     let (message, _) = refused(&fixture, ResolveOptions::new(), ErrorKind::NothingToReview);
     assert_eq!(message, "`main` has no commits yet");
     fixture.write("a", "x\n");
-    let target = fixture.target(Scope::Auto);
+    let target = fixture.target(TargetScope::Auto);
     assert_eq!((target.mode(), target.branch(), target.head()), ("working-tree", Some("main"), None));
     refused(&fixture, ResolveOptions::new().base("main"), ErrorKind::UnknownRevision);
 
     let fixture = two_branches();
     fixture.git(&["switch", "--quiet", "--detach"]);
-    let target = fixture.target(Scope::Auto);
+    let target = fixture.target(TargetScope::Auto);
     assert_eq!((target.mode(), target.branch()), ("branch", None));
 }
 
@@ -289,7 +289,7 @@ fn a_linked_work_tree_has_its_own_head() {
     let target = resolve_at(&linked, &options).unwrap();
     assert_eq!((target.mode(), target.branch()), ("working-tree", Some("other")));
     assert_eq!(target.repo_root(), linked);
-    assert_eq!(fixture.target(Scope::Auto).mode(), "branch", "the main work tree is clean");
+    assert_eq!(fixture.target(TargetScope::Auto).mode(), "branch", "the main work tree is clean");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use codex_review_target::{Budget, Cancel, CollectOptions, ErrorKind, Measure, ResolveOptions, Scope};
+use codex_review_target::{
+    CollectOptions, ErrorKind, Measure, MeasureBudget, MeasureOptions, ResolveOptions, TargetScope,
+};
 use codex_review_target::{collect, measure, resolve};
 
 use crate::fixture::Fixture;
@@ -40,8 +42,8 @@ fn given() -> PathBuf {
 }
 
 fn measured(folder: &Path) -> Measure {
-    let target = resolve(folder, &ResolveOptions::new().scope(Scope::WorkingTree)).unwrap();
-    measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap()
+    let target = resolve(folder, &ResolveOptions::new().scope(TargetScope::WorkingTree)).unwrap();
+    measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap()
 }
 
 fn names(measure: &Measure) -> Vec<String> {
@@ -180,7 +182,7 @@ fn unreadable_files_and_folders_are_told() {
 #[ignore = "run by unreadable_files_and_folders_are_told"]
 fn sees_what_it_may() {
     let target = resolve(&given(), &ResolveOptions::new()).unwrap();
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new()).unwrap();
+    let context = collect(&target, &CollectOptions::new()).unwrap();
     let of = |name: &str| {
         context.manifest.files.iter().find(|entry| entry.file.path.as_bytes() == name.as_bytes())
     };

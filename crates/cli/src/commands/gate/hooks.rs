@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use codex_gate::host::{BadInput, Lossy, StopEvent, StopInput, claude};
 use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
-use codex_review_target::Cancel;
+use codex_review_target::CancelToken;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -307,7 +307,7 @@ fn note_beginning(app: &App, input: &Input) -> String {
     if !matches!(is_on(app, &jobs), Ok(true)) {
         return String::new();
     }
-    let looked = catch_unwind(|| tree::look(&jobs.root, &Cancel::new()));
+    let looked = catch_unwind(|| tree::look(&jobs.root, &CancelToken::new()));
     let tree = looked.ok().and_then(Result::ok).map(|look| look.tree);
     let Some(session) = input.session() else {
         return tell(

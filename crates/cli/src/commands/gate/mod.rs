@@ -19,7 +19,7 @@ use codex_gate::{
     Answer as Reviewed, Before, Decided, Decision, GateRequest, GateState, Material, NotReviewed, OnFailure,
     Policy, Prompt, Skip, Turn, Why, decide_after, decide_before, decide_failed,
 };
-use codex_review_target::{Cancel, Error, ErrorKind, Target};
+use codex_review_target::{CancelToken, Error, ErrorKind, Target};
 use serde_json::{Value, json};
 
 pub(super) use hooks::run as hook;
@@ -172,9 +172,9 @@ impl<'a> Gate<'a> {
     async fn apart<T: Send + 'static>(
         &self,
         stop: &mut Stop,
-        work: impl FnOnce(&Cancel) -> T + Send + 'static,
+        work: impl FnOnce(&CancelToken) -> T + Send + 'static,
     ) -> Result<T, NotReviewed> {
-        let cancel = Cancel::new();
+        let cancel = CancelToken::new();
         let theirs = cancel.clone();
         let done = tokio::task::spawn_blocking(move || work(&theirs));
         let why = tokio::select! {

@@ -7,7 +7,9 @@ use codex_gate::{
     Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Severity, Skip, Tree,
     Turn, Why, Wording,
 };
-use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, fingerprint, resolve};
+use codex_review_target::{
+    CancelToken, ErrorKind, FingerprintOptions, ResolveOptions, Target, TargetScope, fingerprint, resolve,
+};
 
 use super::state::StateFile;
 use super::{Gate, install, reviewer, tree, unread};
@@ -105,10 +107,11 @@ async fn judge(
 }
 
 /// Unlike a turn's fingerprint, this one says that everything is meant.
-fn tree_of(targets: &[Target], cancel: &Cancel) -> Result<Tree, codex_review_target::Error> {
+fn tree_of(targets: &[Target], cancel: &CancelToken) -> Result<Tree, codex_review_target::Error> {
     let mut all = String::from("all");
+    let options = FingerprintOptions::new().cancel(cancel.clone());
     for target in targets {
-        all.push_str(&format!(":{}:{}", target.mode(), fingerprint(target, None, cancel)?));
+        all.push_str(&format!(":{}:{}", target.mode(), fingerprint(target, &options)?));
     }
     Ok(Tree::new(all))
 }
@@ -140,7 +143,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
         Ok(Err(bad)) => return Ok(Subject::Unreviewable(bad.into())),
         Err(error) => return unreviewable(format!("cannot read what is pushed: {error}")),
     };
-    let head = tree::head(&app.cwd, &Cancel::new());
+    let head = tree::head(&app.cwd, &CancelToken::new());
     let mut targets = Vec::new();
     for sent in push.sent() {
         let Some(oid) = &sent.local_oid else { continue };
@@ -159,7 +162,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
         }
         let options = match &sent.remote_oid {
             Some(base) => ResolveOptions::new().base(base),
-            None => ResolveOptions::new().scope(codex_review_target::Scope::Branch),
+            None => ResolveOptions::new().scope(TargetScope::Branch),
         };
         match resolve(&app.cwd, &options) {
             Ok(target) => targets.push(target),
@@ -169,7 +172,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
                     && matches!(error.kind(), ErrorKind::NothingToReview | ErrorKind::NoDefaultBranch)
                     && is_new(oid)? =>
             {
-                match tree::all_commits(&app.cwd, &Cancel::new()).map_err(reviewing::from_target)? {
+                match tree::all_commits(&app.cwd, &CancelToken::new()).map_err(reviewing::from_target)? {
                     Some(commits) => targets.extend(commits),
                     None => {
                         let name = sent.local_ref.trim_start_matches("refs/heads/");

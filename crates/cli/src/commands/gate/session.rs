@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use codex_job_store::Filter;
-use codex_review_target::Cancel;
+use codex_review_target::CancelToken;
 use serde_json::json;
 
 use super::hooks::{Input, read};
@@ -41,7 +41,7 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
     if let Some(session) = input.session()
         && matches!(is_on(&app, &jobs), Ok(true))
     {
-        let head = tree::head(&jobs.root, &Cancel::new());
+        let head = tree::head(&jobs.root, &CancelToken::new());
         let state = StateFile::new(jobs.store.folder());
         match state.update(|state| ((), state.session_began(session, head, now()))) {
             Ok(((), notice)) => told = told.or(notice),

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use codex_gate::{GateState, Tree};
 use codex_review_target::{
-    Cancel, CollectOptions, Error, ErrorKind, ResolveOptions, Scope, Target, collect, fingerprint, resolve,
+    CancelToken, CollectOptions, Error, ErrorKind, FingerprintOptions, ResolveOptions, Target, TargetScope,
+    collect, fingerprint, resolve,
 };
 
 /// Up to so many files and bytes the patches themselves are in the prompt; past that, an overview and how to see the rest.
@@ -26,11 +27,11 @@ pub(super) struct Look {
 }
 
 /// Looks at the work tree around a folder.
-pub(super) fn look(folder: &Path, cancel: &Cancel) -> Result<Look, Error> {
-    let options = ResolveOptions::new().scope(Scope::WorkingTree).cancel(cancel.clone());
+pub(super) fn look(folder: &Path, cancel: &CancelToken) -> Result<Look, Error> {
+    let options = ResolveOptions::new().scope(TargetScope::WorkingTree).cancel(cancel.clone());
     let (head, hash, uncommitted) = match resolve(folder, &options) {
         Ok(target) => {
-            let hash = fingerprint(&target, None, cancel)?.to_string();
+            let hash = fingerprint(&target, &FingerprintOptions::new().cancel(cancel.clone()))?.to_string();
             (target.head().map(|head| head.to_string()), hash, Some(target))
         }
         Err(error) if error.kind() == ErrorKind::NothingToReview => {
@@ -46,18 +47,18 @@ pub(super) fn look(folder: &Path, cancel: &Cancel) -> Result<Look, Error> {
 }
 
 /// The commit that is checked out; `None` before the first one.
-pub(super) fn head(folder: &Path, cancel: &Cancel) -> Option<String> {
+pub(super) fn head(folder: &Path, cancel: &CancelToken) -> Option<String> {
     // Every target knows where HEAD is, but there is none of a commit that changes nothing.
     last_commit(folder, cancel)?.head().map(|head| head.to_string())
 }
 
 /// The last commit that changes something.
-fn last_commit(folder: &Path, cancel: &Cancel) -> Option<Target> {
+fn last_commit(folder: &Path, cancel: &CancelToken) -> Option<Target> {
     (0..MOST_COMMITS).find_map(|back| something(commit(folder, back, cancel)).transpose())?.ok()
 }
 
 /// The commits since there are some, the oldest first and without those that change nothing; `None` when they are many.
-pub(super) fn all_commits(folder: &Path, cancel: &Cancel) -> Result<Option<Vec<Target>>, Error> {
+pub(super) fn all_commits(folder: &Path, cancel: &CancelToken) -> Result<Option<Vec<Target>>, Error> {
     let mut commits = Vec::new();
     for back in 0..MOST_COMMITS {
         match commit(folder, back, cancel) {
@@ -73,7 +74,7 @@ pub(super) fn all_commits(folder: &Path, cancel: &Cancel) -> Result<Option<Vec<T
 }
 
 /// The commit so many before the one that is checked out, by first parents.
-fn commit(folder: &Path, back: usize, cancel: &Cancel) -> Result<Target, Error> {
+fn commit(folder: &Path, back: usize, cancel: &CancelToken) -> Result<Target, Error> {
     resolve(folder, &ResolveOptions::new().commit(format!("HEAD~{back}")).cancel(cancel.clone()))
 }
 
@@ -113,7 +114,7 @@ pub(super) fn base(state: &GateState, session: &str, agent: Option<&str>) -> Bas
 impl Look {
     /// What changed: what is not committed, and what was committed since `base`. Where that is unknown, a clean tree says
     /// nothing about the turn, so that it is the last commit. `None` when there is too much to tell.
-    pub(super) fn changes(self, base: &Base, cancel: &Cancel) -> Result<Option<Vec<Target>>, Error> {
+    pub(super) fn changes(self, base: &Base, cancel: &CancelToken) -> Result<Option<Vec<Target>>, Error> {
         let mut changes = match base {
             _ if self.tree.head.is_none() => Vec::new(),
             Base::Commit(base) if self.tree.head.as_ref() == Some(base) => Vec::new(),
@@ -134,11 +135,11 @@ impl Look {
 }
 
 /// The changes in words and in full, for the prompt.
-pub(super) fn material(targets: &[Target], cancel: &Cancel) -> Result<(String, String), Error> {
-    let options = CollectOptions::new().inline(INLINE.0, INLINE.1);
+pub(super) fn material(targets: &[Target], cancel: &CancelToken) -> Result<(String, String), Error> {
+    let options = CollectOptions::new().inline_files(INLINE.0).inline_bytes(INLINE.1).cancel(cancel.clone());
     let (mut labels, mut texts) = (Vec::new(), Vec::new());
     for target in targets {
-        let context = collect(target, &options, cancel)?;
+        let context = collect(target, &options)?;
         labels.push(format!("{} ({})", target.label(), context.summary));
         texts.push(context.text);
     }
