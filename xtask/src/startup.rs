@@ -40,12 +40,12 @@ pub(crate) fn parse_runs(runs: Option<&str>, default: usize) -> Outcome<usize> {
         .ok_or_else(|| format!("--runs takes a number above 0, not {runs:?}"))
 }
 
-/// The release build of the program, as a user has it.
+/// The program as a release ships it.
 pub(crate) fn companion(target: &Path) -> Outcome<PathBuf> {
     let mut command = program::cargo();
-    command.args(["build", "--release", "--package", "codex-companion", "--bin", "codex-companion"]);
+    command.args(["build", "--profile", "dist", "--package", "codex-companion", "--bin", "codex-companion"]);
     program::status(command.current_dir(workspace::root()))?;
-    Ok(target.join("release").join(format!("codex-companion{}", std::env::consts::EXE_SUFFIX)))
+    Ok(target.join("dist").join(format!("codex-companion{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// The floor: what this system takes to start and end any Rust program.
@@ -57,7 +57,7 @@ pub(crate) fn empty_program(target: &Path) -> Outcome<PathBuf> {
     fs::write(&source, "fn main() {}\n")
         .map_err(|error| format!("could not write {}: {error}", source.display()))?;
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    // As the workspace's release profile.
+    // As the workspace's dist profile.
     rustc.args(["--edition=2024", "-Copt-level=3", "-Ccodegen-units=1", "-Cstrip=symbols", "-o"]);
     program::status(rustc.arg(&program).arg(&source))?;
     Ok(program)

@@ -10,9 +10,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use codex_rpc::scripted::app_server::{Script, Step, Turn, serve_stdio};
-use codex_rpc::scripted::home::CodexHome;
-use codex_rpc::scripted::model::{Finding, ModelEndpoint, Reply, Scenario};
+use codex_scripted::app_server::{Script, Step, Turn, serve_stdio};
+use codex_scripted::home::CodexHome;
+use codex_scripted::model::{Finding, ModelEndpoint, Reply, Scenario};
 use serde_json::json;
 
 use self::repository::{BUGGY_FILE, Repository};
@@ -117,7 +117,7 @@ pub fn serve() -> ExitCode {
         "overall_confidence_score": 0.9,
     });
     let turn = Turn::new([Step::command("git diff", repository::DIFF), Step::say(review.to_string())]);
-    let models = vec![codex_rpc::scripted::app_server::model(MODEL, &["medium"], true)];
+    let models = vec![codex_scripted::app_server::model(MODEL, &["medium"], true)];
     match serve_stdio(Script::new().models(models).review(turn)) {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         Err(_) => ExitCode::FAILURE,
