@@ -1,4 +1,4 @@
-//! Differences of two texts: how many lines, and the patch, in the form that `git diff` writes and `git apply` reads.
+//! Compares two texts: the number of changed lines, and the patch in the form that `git diff` writes.
 
 use gix::diff::blob::sources::byte_lines;
 use gix::diff::blob::{Algorithm, Diff, IndentHeuristic, IndentLevel, InternedInput};
@@ -6,12 +6,12 @@ use gix::diff::blob::{Algorithm, Diff, IndentHeuristic, IndentLevel, InternedInp
 use crate::path::quoted;
 use crate::status::Mode;
 
-/// Lines shown around a change.
+/// The number of context lines around a change.
 const CONTEXT: u32 = 3;
-/// The longest heading that a hunk is given, in bytes.
+/// The longest heading of a hunk, in bytes.
 const HEADING: usize = 80;
 
-/// Where a patch goes: into memory, or only into a count.
+/// The destination of a patch: memory, or only a count of bytes.
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 }
@@ -36,12 +36,12 @@ impl Sink for Length {
 #[derive(Clone, Copy)]
 pub(crate) struct Side<'a> {
     pub(crate) mode: Mode,
-    /// The first seven digits of the blob's id; any seven when the patch is only counted.
+    /// The first seven digits of the blob id; any seven characters when the patch is only counted.
     pub(crate) id: &'a str,
     pub(crate) content: &'a [u8],
 }
 
-/// How much a text changed.
+/// The size of a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines {
     pub(crate) insertions: u64,
@@ -51,8 +51,8 @@ pub(crate) struct Lines {
 
 const NOTHING: &str = "0000000";
 
-/// Writes the patch that leads from `old` to `new`; one of them is given. A change of type is written as a deletion
-/// and an addition, and counted as one change of content, which is what `git diff` does.
+/// Writes the patch from `old` to `new`; at least one of them is given. As in `git diff`, a change of type is written as a
+/// deletion and an addition, and counted as one change of content.
 pub(crate) fn write(
     sink: &mut impl Sink,
     path: &[u8],
@@ -102,7 +102,7 @@ fn one(sink: &mut impl Sink, path: &[u8], old: Option<Side<'_>>, new: Option<Sid
     let comparison = Comparison::of(before, after);
     let name = |side: Option<Side<'_>>, name: &str| match side {
         None => "/dev/null".to_owned(),
-        // git ends a name that has a space with a tab, for the sake of other programs.
+        // git adds a tab to a name with a space, because other programs expect it.
         Some(_) if name.contains(' ') && !name.starts_with('"') => format!("{name}\t"),
         Some(_) => name.to_owned(),
     };
@@ -127,7 +127,7 @@ struct Hunk {
 impl<'c> Comparison<'c> {
     fn of(before: &'c [u8], after: &'c [u8]) -> Self {
         let input = InternedInput::new(byte_lines(before), byte_lines(after));
-        // What git compares with when nothing is configured; other algorithms give other counts.
+        // git's default algorithm; other algorithms give other counts.
         let mut diff = Diff::compute(Algorithm::Myers, &input);
         let indent = IndentHeuristic::new(|token| {
             IndentLevel::for_ascii_line(input.interner[token].iter().copied(), 8)
@@ -228,14 +228,14 @@ fn range(lines: &std::ops::Range<u32>) -> String {
     }
 }
 
-/// A line that may head a hunk, as git finds one when no driver says otherwise.
+/// Returns the line as a hunk heading if git would accept it without a diff driver.
 fn as_heading(line: &[u8]) -> Option<&[u8]> {
     let first = *line.first()?;
     if !first.is_ascii_alphabetic() && first != b'_' && first != b'$' {
         return None;
     }
     let mut heading = &line[..line.len().min(HEADING)];
-    // Where git may cut a character in two, stop before it: the patch is UTF-8 if its files are.
+    // git may cut a character in two. Cut before it, so that the patch of UTF-8 files is UTF-8.
     if line.len() > HEADING && line[HEADING] & 0xc0 == 0x80 {
         let start = heading.iter().rposition(|b| b & 0xc0 != 0x80).unwrap_or(0);
         heading = &heading[..start];
@@ -243,14 +243,14 @@ fn as_heading(line: &[u8]) -> Option<&[u8]> {
     Some(heading.trim_ascii_end())
 }
 
-/// Lines that an addition or a deletion of the whole content counts.
+/// Returns the line count of an addition or a deletion of the whole content.
 pub(crate) fn count_lines(content: &[u8]) -> u64 {
     let ends = gix::bstr::ByteSlice::find_iter(content, b"\n").count() as u64;
     ends + u64::from(content.last().is_some_and(|last| *last != b'\n'))
 }
 
-/// Lines that are left to compare, of both contents together, when what they begin and end with alike is set aside.
-/// Comparing takes longer than in proportion to them.
+/// Returns the lines of both contents together without their common beginning and end. The time of a comparison grows
+/// faster than this number.
 pub(crate) fn lines_to_compare(old: &[u8], new: &[u8]) -> u64 {
     let alike = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let (old, new) = (&old[alike..], &new[alike..]);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn touching_surroundings_make_one_hunk() {
+    fn changes_with_overlapping_context_make_one_hunk() {
         let old = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
         check(
             old,
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_that_are_alike_are_not_compared() {
+    fn a_common_beginning_and_end_are_not_compared() {
         let lines = |old: &str, new: &str| lines_to_compare(old.as_bytes(), new.as_bytes());
         assert_eq!(lines("1\n2\n3\n4\n", "1\nx\n3\n4\n"), 2);
         assert_eq!(lines("1\n2\n", "1\n2\n"), 0);

@@ -59,14 +59,14 @@ fn a_small_change_is_shown_in_full() {
 
 /// Right after a checkout, files are as new as the index: which of them changed shows only when they are compared.
 #[test]
-fn files_that_may_have_changed_count_once_they_were_compared() {
+fn possibly_changed_files_count_after_a_comparison() {
     let fixture = Fixture::committed();
     for name in 0..40 {
         fixture.write(format!("f{name}"), "one\n");
     }
     fixture.git(&["add", "."]);
     fixture.git(&["commit", "--quiet", "--message=many"]);
-    // Of the same size, and of the same moment as the index, as far as a file system with coarse times can tell.
+    // Same size and, on a file system with coarse time stamps, the same time as the index.
     for name in 0..40 {
         fixture.write(format!("f{name}"), "one\n");
     }
@@ -78,7 +78,7 @@ fn files_that_may_have_changed_count_once_they_were_compared() {
 }
 
 #[test]
-fn three_files_are_an_overview() {
+fn three_files_give_an_overview() {
     let fixture = Fixture::committed();
     for name in ["b.txt", "c.txt"] {
         fixture.write(name, "x\n");
@@ -150,7 +150,7 @@ fn branches_come_with_their_commits() {
 }
 
 #[test]
-fn untracked_files_have_their_limits() {
+fn untracked_files_have_limits() {
     let fixture = Fixture::committed();
     fixture.write("big.txt", "x".repeat(24 * 1024 + 1));
     fixture.write("fits.txt", "x".repeat(24 * 1024));
@@ -217,7 +217,7 @@ fn no_content_closes_its_fence() {
 }
 
 #[test]
-fn what_is_not_text_is_described() {
+fn content_that_is_not_text_is_described() {
     let fixture = Fixture::committed();
     fixture.write("image", b"\0one");
     fixture.write("latin", b"caf\xe9\n");
@@ -268,7 +268,7 @@ fn conflicts_are_compared_with_our_side() {
 }
 
 #[test]
-fn files_that_vanish_or_change_meanwhile() {
+fn files_that_are_removed_or_modified_concurrently() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "changed\n");
     fixture.write("gone.txt", "x\n");
@@ -276,18 +276,18 @@ fn files_that_vanish_or_change_meanwhile() {
     fixture.remove("gone.txt");
     fixture.write("a.txt", "changed again, and longer\n");
     let context = collect(&target, &CollectOptions::new()).unwrap();
-    assert_eq!(reason(&context, "gone.txt"), (Inclusion::Omitted, "gone since it was listed".into()));
+    assert_eq!(reason(&context, "gone.txt"), (Inclusion::Omitted, "removed since it was listed".into()));
     assert!(section(&context.text, "Unstaged changes").unwrap().contains("+changed again, and longer\n"));
     fixture.remove("a.txt");
     std::fs::create_dir(fixture.path("a.txt")).unwrap();
     let context = collect(&target, &CollectOptions::new()).unwrap();
-    assert_eq!(reason(&context, "a.txt").1, "gone since it was listed");
+    assert_eq!(reason(&context, "a.txt").1, "removed since it was listed");
     assert!(context.at_least);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_took_the_place_of_a_file_is_not_followed() {
+fn a_link_in_place_of_a_file_is_not_followed() {
     let fixture = Fixture::committed();
     let secret = fixture.outside("secret");
     std::fs::create_dir(&secret).unwrap();
@@ -301,9 +301,9 @@ fn a_link_that_took_the_place_of_a_file_is_not_followed() {
     std::os::unix::fs::symlink(&secret, fixture.path("dir")).unwrap();
     let context = collect(&target, &CollectOptions::new()).unwrap();
     assert!(!context.text.contains("hunter2"));
-    assert_eq!(reason(&context, "dir/f").1, "gone since it was listed");
-    assert_eq!(reason(&context, "f").1, "gone since it was listed");
-    // Resolved anew, the links are what they are: names of places that are not looked at.
+    assert_eq!(reason(&context, "dir/f").1, "removed since it was listed");
+    assert_eq!(reason(&context, "f").1, "removed since it was listed");
+    // After a new resolve, the links are described as links; their targets are not read.
     let context = default_context(&fixture);
     assert!(!context.text.contains("hunter2"));
     assert_eq!(untracked(&context, "dir"), Some(format!("{}\n", secret.display()).as_str()));
@@ -356,7 +356,7 @@ fn a_measure_stops_at_its_budget() {
 }
 
 #[test]
-fn files_with_too_many_lines_to_compare_are_passed_over() {
+fn files_with_too_many_lines_to_compare_are_skipped() {
     let fixture = Fixture::new();
     let lines = |from: u32| (from..from + 60_000).map(|at| format!("{at}\n")).collect::<String>();
     fixture.write("other", lines(0));
@@ -375,7 +375,7 @@ fn files_with_too_many_lines_to_compare_are_passed_over() {
 }
 
 #[test]
-fn waiting_is_for_small_changes() {
+fn waiting_is_recommended_for_small_changes() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "changed\n");
     let recommended = |fixture: &Fixture| {
@@ -389,7 +389,7 @@ fn waiting_is_for_small_changes() {
 }
 
 #[test]
-fn any_call_can_be_stopped() {
+fn every_call_can_be_cancelled() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "changed\n");
     let target = fixture.target(TargetScope::Auto);
@@ -439,7 +439,7 @@ fn reports_have_the_documented_members() {
 }
 
 #[test]
-fn the_overview_of_everything_odd_stays_plain_text() {
+fn the_overview_of_unusual_files_is_plain_text() {
     let fixture = Fixture::committed();
     let mut names = String::new();
     for (at, c) in ['\u{1b}', '\u{9b}', '\u{202e}', '\r', '\u{7f}', '\u{feff}'].into_iter().enumerate() {
@@ -452,7 +452,7 @@ fn the_overview_of_everything_odd_stays_plain_text() {
 }
 
 #[test]
-fn targets_and_reports_go_from_thread_to_thread() {
+fn targets_and_reports_are_send_and_sync() {
     fn check<T: Send + Sync>() {}
     check::<codex_review_target::Target>();
     check::<codex_review_target::Error>();

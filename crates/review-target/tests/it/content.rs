@@ -1,4 +1,4 @@
-//! What is in the files: text and binary, attributes, line ends, encodings, filters, and what only looks changed.
+//! Content of files: text and binary, attributes, line ends, encodings, filters, and files with new times only.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -171,7 +171,7 @@ fn counts_of_long_and_repetitive_files_are_those_of_git() {
 }
 
 #[test]
-fn touched_but_equal_files_are_no_change() {
+fn touched_files_with_equal_content_are_unchanged() {
     let fixture = Fixture::committed();
     fixture.write("link-target", "x");
     symlink("link-target", fixture.path("link")).unwrap();
@@ -200,7 +200,7 @@ fn a_change_within_the_same_tick_is_seen() {
 }
 
 #[test]
-fn a_filter_that_hangs_ends_when_the_caller_says_so() {
+fn a_hanging_filter_ends_when_the_caller_cancels() {
     let fixture = Fixture::new();
     fixture.write(".gitattributes", "a filter=slow\n");
     fixture.write("a", "1\n");

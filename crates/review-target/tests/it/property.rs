@@ -1,4 +1,4 @@
-//! Random repositories: whatever is done to them, git and the crate see the same files, lines and patches.
+//! Random repositories: git and the crate find the same files, lines and patches.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -161,7 +161,7 @@ fn run(fixture: &Fixture, step: &Step) {
     }
 }
 
-/// Removes what stands where a file is to be.
+/// Removes anything that is in the place of a new file.
 fn make_room(fixture: &Fixture, name: &str) {
     let path = fixture.path(name);
     for above in Path::new(name).ancestors().skip(1).filter(|above| above.file_name().is_some()) {
@@ -186,7 +186,7 @@ fn everything() -> CollectOptions {
         .max_chars(usize::MAX / 16)
 }
 
-/// git's patch without the files that the crate leaves out of its own.
+/// git's patch without the files that the crate leaves out.
 fn without_left_out(patch: &str) -> String {
     let files = patch.split_inclusive('\n').fold(Vec::<String>::new(), |mut files, line| {
         if line.starts_with("diff --git ") {

@@ -140,7 +140,7 @@ fn a_leading_dash_is_part_of_a_name() {
 }
 
 #[test]
-fn unknown_names_come_with_near_ones() {
+fn unknown_names_get_similar_names_as_hints() {
     let fixture = two_branches();
     let refuse = |name: &str| refused(&fixture, ResolveOptions::new().base(name), ErrorKind::UnknownRevision);
     assert_eq!(refuse("mian").1, "did you mean `main`?");
@@ -214,7 +214,7 @@ fn nothing_to_review() {
 }
 
 #[test]
-fn a_base_overrules_a_dirty_work_tree() {
+fn a_base_takes_precedence_over_a_dirty_work_tree() {
     let fixture = two_branches();
     fixture.write("untracked", "x");
     assert_eq!(base(&fixture, "main").mode(), "branch");
@@ -257,7 +257,7 @@ fn unborn_and_detached_heads() {
 }
 
 #[test]
-fn d20_any_folder_of_the_work_tree_will_do() {
+fn d20_any_directory_of_the_work_tree_is_accepted() {
     let fixture = Fixture::committed();
     fixture.write("deep/er/file", "x\n");
     fixture.commit("deep");
@@ -268,7 +268,7 @@ fn d20_any_folder_of_the_work_tree_will_do() {
 }
 
 #[test]
-fn folders_without_a_work_tree() {
+fn directories_without_a_work_tree() {
     let outside = tempfile::TempDir::new().unwrap();
     let options = ResolveOptions::new().config(ConfigScope::Repository);
     let error = resolve_at(outside.path(), &options).unwrap_err();
@@ -293,7 +293,7 @@ fn a_linked_work_tree_has_its_own_head() {
 }
 
 #[test]
-fn a_shallow_clone_ends_at_its_edge() {
+fn a_shallow_clone_ends_at_its_boundary() {
     let fixture = two_branches();
     fixture.git(&["switch", "--quiet", "main"]);
     fixture.write("main.txt", "on main\n");
@@ -313,12 +313,12 @@ fn a_shallow_clone_ends_at_its_edge() {
 
 #[cfg(unix)]
 #[test]
-fn a_repository_of_somebody_else_is_refused() {
+fn a_repository_of_another_user_is_refused() {
     use std::os::unix::fs::{MetadataExt as _, chown};
     let fixture = two_branches();
     let me = std::fs::metadata(fixture.root()).unwrap().uid();
     if me != 0 {
-        return; // Only root can give a folder away.
+        return; // Only root can give a directory away.
     }
     for name in ["", ".git"] {
         chown(fixture.path(name), Some(12345), None).unwrap();
@@ -330,7 +330,7 @@ fn a_repository_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn cancelled_before_it_began() {
+fn a_cancelled_call_does_not_start() {
     let fixture = two_branches();
     let options = ResolveOptions::new();
     options.cancel.cancel();
