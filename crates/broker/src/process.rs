@@ -1,73 +1,73 @@
-//! What the operating system says about processes.
+//! Processes, as the operating system reports them.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A process or any of its group is stopped (SIGSTOP, a debugger): it will not answer before somebody wakes it.
+/// Whether a process or any process of its group is stopped (SIGSTOP, a debugger).
 ///
-/// `false` where the system does not tell, which is everywhere but on Linux: there a deadline has to do.
+/// Always false on systems other than Linux, which do not report it: deadlines decide there.
 pub(crate) fn is_stopped(pid: u32) -> bool {
     imp::group(pid).iter().any(|process| matches!(process.state, 'T' | 't'))
 }
 
-/// As [`is_stopped`], of this process alone.
+/// Like [`is_stopped`], for this process only.
 pub(crate) fn is_one_stopped(pid: u32) -> bool {
     imp::state(pid).is_some_and(|state| matches!(state, 'T' | 't'))
 }
 
-/// The resident memory of a process and its group, in bytes. `None` where the system does not tell.
+/// The resident memory of a process and its group in bytes, or `None` where the system does not report it.
 pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
     let group = imp::group(pid);
     (!group.is_empty()).then(|| group.iter().map(|process| process.resident).sum())
 }
 
-/// The resident memory of this process alone.
+/// The resident memory of this process only.
 pub(crate) fn own_resident_bytes() -> Option<u64> {
     imp::resident("self")
 }
 
-/// Ends a process at once, its group with it if it leads one.
+/// Kills a process, and its group if it leads one.
 #[cfg(unix)]
 pub(crate) fn kill(pid: u32) {
     use rustix::process::{Pid, Signal, kill_process, kill_process_group};
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // Brokers lead a session, so their group is theirs alone; one that a person started may not.
+        // A broker normally leads a session and a group. One that a person started may not.
         if kill_process_group(pid, Signal::KILL).is_err() {
             let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
 
-/// A deadline so long from now; at most a year, so that no time that somebody names is too long for the clock.
+/// Returns the deadline after a duration. Limited to a year, so that no duration overflows the clock.
 pub(crate) fn due(after: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     Instant::now() + after.min(YEAR)
 }
 
-/// How far a process has come: changes as long as it gets work done. `None` where the system does not tell.
+/// Returns the progress of a process, or `None` where the system does not report it.
 pub(crate) fn progress(pid: u32) -> Option<Progress> {
     imp::progress(pid)
 }
 
-/// What [`progress`] compares.
+/// The progress of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// Processor time, in the system's ticks.
+    /// Processor time, in ticks of the system.
     ticks: u64,
-    /// It waits for a processor or a disk, not for anything that is to happen.
+    /// Whether it waits for a processor or a disk, not for an event.
     runnable: bool,
 }
 
 impl Progress {
-    /// Whether it did, or is about to do, something since `before`.
+    /// Whether it was active since `before`, or is about to be.
     pub(crate) fn since(self, before: Option<Self>) -> bool {
         self.runnable || before.is_some_and(|before| before.ticks != self.ticks)
     }
 }
 
-/// How often a process that cannot be waited for is looked at.
-pub(crate) const LOOK: Duration = Duration::from_millis(10);
+/// The polling interval for a process that cannot be waited for.
+pub(crate) const POLL: Duration = Duration::from_millis(10);
 
 #[cfg(target_os = "linux")]
 mod imp {
@@ -76,13 +76,13 @@ mod imp {
         pub(super) resident: u64,
     }
 
-    /// The processes of the group that `leader` leads; the leader alone if it leads none.
+    /// The processes of the group that `leader` leads, or only the leader if it leads none.
     pub(super) fn group(leader: u32) -> Vec<Process> {
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let numbers = names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
         let processes = numbers.filter_map(|name| {
-            let (state, group) = look(&name)?;
+            let (state, group) = status(&name)?;
             let ours = group == leader || name.parse() == Ok(leader);
             ours.then(|| Process { state, resident: resident(&name).unwrap_or(0) })
         });
@@ -90,9 +90,9 @@ mod imp {
     }
 
     /// The state of a process, and its group.
-    fn look(name: &str) -> Option<(char, u32)> {
+    fn status(name: &str) -> Option<(char, u32)> {
         let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
-        // The name of the program, in parentheses, may hold anything.
+        // The name of the program, in parentheses, can contain any character.
         let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
         Some((state, fields.nth(1)?.parse().ok()?))
@@ -102,13 +102,13 @@ mod imp {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
         let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-        // User and system time are the 14th and 15th field of the line, of which two were cut off.
+        // User and system time are the fields 14 and 15 of the line, of which the first two were removed.
         let ticks = number(11)? + number(12)?;
         Some(super::Progress { ticks, runnable: matches!(*fields.first()?, "R" | "D") })
     }
 
     pub(super) fn state(pid: u32) -> Option<char> {
-        look(&pid.to_string()).map(|(state, _)| state)
+        status(&pid.to_string()).map(|(state, _)| state)
     }
 
     pub(super) fn resident(name: &str) -> Option<u64> {
