@@ -11,6 +11,7 @@ const LIBRARIES: &[&str] = &[
     "codex-job-store",
     "codex-review-target",
     "codex-gate",
+    "codex-companion-core",
 ];
 const TESTKIT: &str = "codex-testkit";
 /// What an example shows beside its own crate: a gate whose reviewer is Codex. Only there.
@@ -22,6 +23,15 @@ fn may_import(package: &str) -> Option<&'static [&'static str]> {
         "codex-base" | "codex-scripted" => &[],
         "codex-rpc" | "codex-job-store" | "codex-review-target" | "codex-gate" => &["codex-base"],
         "codex-broker" => &["codex-base", "codex-rpc"],
+        "codex-companion-core" => &[
+            "codex-base",
+            "codex-rpc",
+            "codex-broker",
+            "codex-job-store",
+            "codex-review-target",
+            "codex-review",
+            "codex-gate",
+        ],
         TESTKIT => &["codex-rpc", "codex-scripted"],
         "codex-companion" | "codex-guides" | "companion-benches" | "xtask" => LIBRARIES,
         // The command's internals are fuzzed as well: argument strings, and what is read from answers.

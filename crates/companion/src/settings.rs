@@ -1,17 +1,19 @@
-//! Settings: two files, the environment and the flags, and who wins.
+//! Settings: two files, variables and flags, and which of them wins.
 //!
-//! Flags win over the environment, that over the project (`.codex-companion.toml` at the work tree's root), that over the
-//! user (`config.toml`), that over the defaults. A project comes with a checkout and is not trusted: it can choose and
-//! tighten, never loosen. What it may not set is listed in [`KEYS`] and is an error that says so.
+//! Flags win over variables, variables over the project's file (`.codex-companion.toml` in the root of the work tree), that
+//! over the user's file (`config.toml`), that over the defaults. A project comes with a checkout and is not trusted: it can
+//! choose and tighten, never loosen. Setting what a project may not set ([`KEYS`]) is an error.
+//!
+//! This module reads no environment: the caller passes the values of the variables in ([`Variables`]).
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::args::{GlobalArgs, RunArgs};
-use crate::environment::{Environment, PluginOptions, variable};
-use crate::exit::{Failure, Kind};
+use crate::error::{Error, Kind, Result};
 
 /// The name of a project's settings file, at the work tree's root.
 pub const PROJECT_FILE: &str = ".codex-companion.toml";
@@ -98,8 +100,18 @@ pub enum SessionEnd {
     Cancel,
 }
 
-/// Whether a command shares the workspace's app-server; the same words as `--broker`.
-pub use crate::args::BrokerUse;
+/// Whether a command goes through the workspace's broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrokerUse {
+    /// When it pays.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
 
 /// The settings that hold, all layers taken together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,8 +137,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
 }
 
-/// What the command line sets.
-#[derive(Clone, Debug, Default)]
+/// What the flags of a command set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `--codex`
     pub codex: Option<PathBuf>,
@@ -136,23 +148,55 @@ pub struct Flags {
     pub effort: Option<String>,
     /// `--broker`
     pub broker: Option<BrokerUse>,
-    /// `--timeout-ms` of a foreground run: a turn in all
+    /// `--timeout-ms` of a run: a turn in all
     pub timeout: Option<Duration>,
 }
 
-impl Flags {
-    /// What the flags of a command say; `run` is for commands that run Codex.
-    #[must_use]
-    pub fn new(global: &GlobalArgs, run: Option<&RunArgs>) -> Self {
-        let mut flags = Self { codex: global.codex.clone(), ..Self::default() };
-        if let Some(run) = run {
-            flags.model.clone_from(&run.model);
-            flags.effort.clone_from(&run.effort);
-            flags.broker = run.broker;
-            flags.timeout = run.timeout_ms.map(Duration::from_millis);
-        }
-        flags
-    }
+/// What the variables `CODEX_COMPANION_…` set. The caller reads them; one that is empty counts as not set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variables {
+    /// `CODEX_COMPANION_CODEX`
+    pub codex: Option<PathBuf>,
+    /// `CODEX_COMPANION_MODEL`
+    pub model: Option<String>,
+    /// `CODEX_COMPANION_EFFORT`
+    pub effort: Option<String>,
+    /// Whether `CODEX_COMPANION_REVIEW_GATE` is `true`.
+    pub review_gate: bool,
+    /// The `CODEX_COMPANION_…_MS` variables as they are, by their settings key ([`Timeouts::KEYS`]).
+    pub timeouts: Vec<(&'static str, OsString)>,
+    /// The options of a plugin, weaker than the above and than a project's file.
+    pub options: PluginOptions,
+}
+
+/// The options of the Claude Code plugin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginOptions {
+    /// `model`
+    pub model: Option<String>,
+    /// `effort`
+    pub effort: Option<String>,
+    /// Whether `review_gate` is `true`.
+    pub review_gate: bool,
+}
+
+/// The variable of a timeout: `idle_timeout_ms` is set by `CODEX_COMPANION_IDLE_TIMEOUT_MS`.
+#[must_use]
+pub fn variable(key: &str) -> String {
+    format!("CODEX_COMPANION_{}", key.to_ascii_uppercase())
+}
+
+/// Short names of models. The first is that of the plugin `codex-plugin-cc`.
+pub const MODEL_ALIASES: &[(&str, &str)] = &[("spark", "gpt-5.3-codex-spark")];
+
+/// Resolves the alias of a model; surrounding white space and the case of an alias do not matter. `None` when the name is
+/// empty.
+#[must_use]
+pub fn model(name: &str) -> Option<String> {
+    let name = name.trim();
+    let alias = MODEL_ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name));
+    let name = alias.map_or(name, |(_, model)| model);
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The largest settings file that is read, in bytes.
@@ -181,7 +225,7 @@ impl SettingsFile {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn read(path: &Path) -> Result<Option<Self>, Failure> {
+    pub fn read(path: &Path) -> Result<Option<Self>> {
         // Looked at before it is opened: a pipe that a repository has in its place would be waited for.
         let read = path.metadata().and_then(|data| match data.is_file() && data.len() <= MOST {
             true => std::fs::read_to_string(path),
@@ -191,7 +235,7 @@ impl SettingsFile {
             Ok(text) => Ok(Some(Self { path: path.to_owned(), text })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
-                Err(Failure::new(Kind::Settings, format!("cannot read {}", path.display())).caused_by(error))
+                Err(Error::new(Kind::Settings, format!("cannot read {}", path.display())).caused_by(error))
             }
         }
     }
@@ -236,41 +280,45 @@ impl Settings {
     pub fn resolve(
         user: Option<&SettingsFile>,
         project: Option<&SettingsFile>,
-        environment: &Environment,
+        variables: &Variables,
         flags: Flags,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self> {
         let mut settings = Self::default();
         for (layer, file) in [(Layer::User, user), (Layer::Project, project)] {
             if layer == Layer::Project {
-                settings.choose(&environment.options);
+                settings.choose(&variables.options);
             }
             if let Some(file) = file {
                 let before = settings.timeouts.clone();
-                settings.apply(layer, &file.text).map_err(|failure| file.name(failure))?;
+                settings.apply(layer, &file.text).map_err(|error| file.name(error))?;
                 if layer == Layer::Project {
                     // A project may ask for less time, not for more.
                     settings.timeouts.tighten(&before);
                 }
             }
         }
-        for (key, value) in &environment.timeouts {
+        for (key, value) in &variables.timeouts {
             let timeout =
                 value.to_str().and_then(|value| value.trim().parse().ok()).and_then(|ms| duration(key, ms));
-            let field = settings.timeouts.field(key).expect("the environment uses our keys");
+            let field = settings.timeouts.field(key).expect("variables have the keys of timeouts");
             *field = timeout.ok_or_else(|| {
-                Failure::new(
+                Error::new(
                     Kind::Settings,
                     format!("{} is {value:?}, not {}", variable(key), milliseconds(key)),
                 )
             })?;
         }
-        settings.codex = flags.codex.or_else(|| environment.codex.clone()).or(settings.codex);
-        let named = environment.model.as_deref().map(crate::args::model).transpose();
-        let named =
-            named.map_err(|why| Failure::new(Kind::Settings, format!("CODEX_COMPANION_MODEL: {why}")))?;
+        settings.codex = flags.codex.or_else(|| variables.codex.clone()).or(settings.codex);
+        let named = match variables.model.as_deref() {
+            Some(name) => Some(
+                model(name)
+                    .ok_or_else(|| Error::new(Kind::Settings, "CODEX_COMPANION_MODEL: it is empty"))?,
+            ),
+            None => None,
+        };
         settings.model = flags.model.or(named).or(settings.model);
-        settings.effort = flags.effort.or_else(|| environment.effort.clone()).or(settings.effort);
-        if environment.review_gate {
+        settings.effort = flags.effort.or_else(|| variables.effort.clone()).or(settings.effort);
+        if variables.review_gate {
             // A variable can turn it on; whoever turned it on elsewhere meant it.
             settings.review_gate = Some(true);
         }
@@ -283,17 +331,16 @@ impl Settings {
     fn choose(&mut self, options: &PluginOptions) {
         let named = |value: &Option<String>| value.as_deref().map(str::trim).map(str::to_owned);
         let named = |value| named(value).filter(|name| !name.is_empty());
-        self.model =
-            named(&options.model).and_then(|name| crate::args::model(&name).ok()).or(self.model.take());
+        self.model = named(&options.model).and_then(|name| model(&name)).or(self.model.take());
         self.effort = named(&options.effort).or(self.effort.take());
         if options.review_gate {
             self.review_gate = Some(true);
         }
     }
 
-    fn apply(&mut self, layer: Layer, text: &str) -> Result<(), Failure> {
+    fn apply(&mut self, layer: Layer, text: &str) -> Result<()> {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
-            Failure::new(Kind::Settings, "it is not valid TOML").caused_by(error)
+            Error::new(Kind::Settings, "it is not valid TOML").caused_by(error)
         })?;
         for (key, value) in table {
             let Some((_, project)) = KEYS.iter().find(|(name, _)| *name == key) else {
@@ -305,7 +352,7 @@ impl Settings {
                     Project::Only(allowed, _) if show(&value) == *allowed => {}
                     Project::Only(_, why) | Project::Never(why) => {
                         let message = format!("a project cannot set `{key}` to {}: {why}", show(&value));
-                        return Err(Failure::new(Kind::Settings, message).with_hint(
+                        return Err(Error::new(Kind::Settings, message).with_hint(
                             "a project's file may tighten, never loosen; set it in your own config.toml",
                         ));
                     }
@@ -316,9 +363,9 @@ impl Settings {
         Ok(())
     }
 
-    fn set(&mut self, key: &str, value: &Value) -> Result<(), Failure> {
+    fn set(&mut self, key: &str, value: &Value) -> Result<()> {
         let wrong = |expected: &str| {
-            Failure::new(Kind::Settings, format!("`{key}` is {}, not {expected}", show(value)))
+            Error::new(Kind::Settings, format!("`{key}` is {}, not {expected}", show(value)))
         };
         let text = || value.as_str().map(str::trim).filter(|text| !text.is_empty());
         if let Some(field) = self.timeouts.field(key) {
@@ -329,7 +376,7 @@ impl Settings {
         match key {
             "codex" => self.codex = Some(text().ok_or_else(|| wrong("a path"))?.into()),
             "model" => {
-                let model = text().and_then(|name| crate::args::model(name).ok());
+                let model = text().and_then(model);
                 self.model = Some(model.ok_or_else(|| wrong("a model's name"))?);
             }
             "effort" => self.effort = Some(text().ok_or_else(|| wrong("an effort"))?.to_owned()),
@@ -370,7 +417,7 @@ fn words(value: &Value) -> Option<Vec<String>> {
 }
 
 /// The tools of `approvals.mcp`; `None` when the value is not a table.
-fn approvals(value: &Value) -> Option<Result<Vec<String>, Failure>> {
+fn approvals(value: &Value) -> Option<Result<Vec<String>>> {
     let table = value.as_table()?;
     if let Some(key) = table.keys().find(|key| *key != "mcp") {
         return Some(Err(unknown(&format!("approvals.{key}"), ["approvals.mcp"].into_iter())));
@@ -380,13 +427,13 @@ fn approvals(value: &Value) -> Option<Result<Vec<String>, Failure>> {
 }
 
 /// `server/tool` or `server/*`.
-fn tool(value: &Value) -> Result<String, Failure> {
+fn tool(value: &Value) -> Result<String> {
     let parts = value.as_str().and_then(|name| name.split_once('/'));
     match parts {
         Some((server, tool)) if !server.is_empty() && !tool.is_empty() && !server.contains('*') => {
             Ok(format!("{server}/{tool}"))
         }
-        _ => Err(Failure::new(
+        _ => Err(Error::new(
             Kind::Settings,
             format!("`approvals.mcp` has {}, not \"server/tool\" or \"server/*\"", show(value)),
         )),
@@ -411,40 +458,38 @@ fn milliseconds(key: &str) -> &'static str {
     if may_be_zero(key) { "a number of milliseconds" } else { "a number of milliseconds above 0" }
 }
 
-fn unknown(key: &str, known: impl Iterator<Item = &'static str>) -> Failure {
-    let failure = Failure::new(Kind::Settings, format!("unknown key `{key}`"));
+fn unknown(key: &str, known: impl Iterator<Item = &'static str>) -> Error {
+    let error = Error::new(Kind::Settings, format!("unknown key `{key}`"));
     let nearest =
         known.map(|name| (strsim::jaro_winkler(key, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
-        Some((_, name)) => failure.with_hint(format!("the nearest key is `{name}`")),
-        None => failure,
+        Some((_, name)) => error.with_hint(format!("the nearest key is `{name}`")),
+        None => error,
     }
 }
 
 impl SettingsFile {
-    /// The same failure, with the file's name before its message.
-    fn name(&self, failure: Failure) -> Failure {
-        let message = format!("{}: {failure}", self.path.display());
-        failure.with_message(message)
+    /// The same error, with the file's name before its message.
+    fn name(&self, error: Error) -> Error {
+        let message = format!("{}: {error}", self.path.display());
+        error.with_message(message)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
 
     fn file(text: &str) -> SettingsFile {
         SettingsFile { path: "s.toml".into(), text: text.into() }
     }
 
-    fn user(text: &str) -> Result<Settings, Failure> {
-        Settings::resolve(Some(&file(text)), None, &Environment::default(), Flags::default())
+    fn user(text: &str) -> Result<Settings> {
+        Settings::resolve(Some(&file(text)), None, &Variables::default(), Flags::default())
     }
 
-    fn project(text: &str) -> Result<Settings, Failure> {
-        Settings::resolve(None, Some(&file(text)), &Environment::default(), Flags::default())
+    fn project(text: &str) -> Result<Settings> {
+        Settings::resolve(None, Some(&file(text)), &Variables::default(), Flags::default())
     }
 
     const ALL: &str = r#"
@@ -504,17 +549,14 @@ mod tests {
         let project = file(
             "model = \"p\"\neffort = \"p\"\nturn_timeout_ms = 2\nidle_timeout_ms = 2\nchild_idle_ms = 2",
         );
-        let variables = [
-            ("CODEX_COMPANION_CODEX", "e"),
-            ("CODEX_COMPANION_IDLE_TIMEOUT_MS", "3"),
-            ("CODEX_COMPANION_TURN_TIMEOUT_MS", "3"),
-        ];
-        let environment = Environment::from_lookup(|name| {
-            variables.iter().find(|(other, _)| *other == name).map(|(_, value)| OsString::from(value))
-        });
+        let variables = Variables {
+            codex: Some("e".into()),
+            timeouts: vec![("idle_timeout_ms", "3".into()), ("turn_timeout_ms", "3".into())],
+            ..Variables::default()
+        };
         let flags =
             Flags { model: Some("f".into()), timeout: Some(Duration::from_millis(4)), ..Flags::default() };
-        let settings = Settings::resolve(Some(&user), Some(&project), &environment, flags).unwrap();
+        let settings = Settings::resolve(Some(&user), Some(&project), &variables, flags).unwrap();
         let ms = Duration::from_millis;
         assert_eq!(settings.model.as_deref(), Some("f"));
         assert_eq!(settings.effort.as_deref(), Some("p"));
@@ -545,8 +587,8 @@ mod tests {
             ),
         ];
         for (text, message) in table {
-            let failure = project(text).unwrap_err();
-            assert_eq!((failure.to_string().as_str(), failure.exit().code()), (message, 2));
+            let error = project(text).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.kind()), (message, Kind::Settings));
         }
         // There is no key for the sandbox at all.
         for key in ["sandbox = \"workspace-write\"", "write = true", "approval_policy = \"on-request\""] {
@@ -588,9 +630,9 @@ mod tests {
             ("model = ", "s.toml: it is not valid TOML", None),
         ];
         for (text, message, hint) in table {
-            let failure = user(text).unwrap_err();
-            assert_eq!((failure.to_string().as_str(), failure.hint()), (message, hint));
-            assert_eq!(failure.kind(), Kind::Settings);
+            let error = user(text).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.hint()), (message, hint));
+            assert_eq!(error.kind(), Kind::Settings);
         }
         assert!(!user("model = ").unwrap_err().causes().is_empty());
     }
@@ -598,13 +640,12 @@ mod tests {
     #[test]
     fn a_variable_that_is_no_number_is_an_error() {
         for value in ["soon", "-1", "0", "1.5"] {
-            let environment = Environment::from_lookup(|name| {
-                (name == "CODEX_COMPANION_TURN_TIMEOUT_MS").then(|| OsString::from(value))
-            });
-            let failure = Settings::resolve(None, None, &environment, Flags::default()).unwrap_err();
+            let timeouts = vec![("turn_timeout_ms", value.into())];
+            let variables = Variables { timeouts, ..Variables::default() };
+            let error = Settings::resolve(None, None, &variables, Flags::default()).unwrap_err();
             let message =
                 format!("CODEX_COMPANION_TURN_TIMEOUT_MS is {value:?}, not a number of milliseconds above 0");
-            assert_eq!(failure.to_string(), message);
+            assert_eq!(error.to_string(), message);
         }
     }
 
@@ -615,7 +656,7 @@ mod tests {
         assert!(SettingsFile::read(&path).unwrap().is_none());
         std::fs::write(&path, "model = \"m\"").unwrap();
         assert_eq!(SettingsFile::read(&path).unwrap().unwrap().text, "model = \"m\"");
-        let failure = SettingsFile::read(folder.path()).unwrap_err();
-        assert_eq!(failure.kind(), Kind::Settings);
+        let error = SettingsFile::read(folder.path()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Settings);
     }
 }

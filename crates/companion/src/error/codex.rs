@@ -1,19 +1,29 @@
-//! What went wrong with Codex, in words for the user: what happened, why, what to do.
+//! Errors of the Codex client, and turns that did not succeed.
 
 use codex_rpc::client::{ClientError, ClientErrorKind};
 use codex_rpc::peer::RequestError;
 use codex_rpc::turn::{FailureCause, OutcomeStatus};
 
-use super::Ran;
-use crate::exit::{Failure, Kind};
-use crate::sanitize;
+use super::{Error, Kind};
+use crate::codex::FinishedTurn;
+use codex_base::text::one_line;
 
 /// How many lines of Codex's stderr are shown.
 const STDERR_LINES: usize = 6;
 
-/// A client's error.
-#[must_use]
-pub fn from_client(error: &ClientError) -> Failure {
+impl From<&ClientError> for Error {
+    fn from(error: &ClientError) -> Self {
+        from_client(error)
+    }
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Self {
+        from_client(&error)
+    }
+}
+
+fn from_client(error: &ClientError) -> Error {
     let (kind, hint) = match error.kind() {
         ClientErrorKind::NotFound => (
             Kind::CodexMissing,
@@ -39,81 +49,72 @@ pub fn from_client(error: &ClientError) -> Failure {
         ClientErrorKind::ThreadBusy => (Kind::TurnFailed, "wait for that turn, or use another thread"),
         _ => return from_request(error),
     };
-    causes(Failure::new(kind, sanitize::one_line(&error.to_string(), 400)).with_hint(hint), error)
+    causes(Error::new(kind, one_line(&error.to_string(), 400)).with_hint(hint), error)
 }
 
-/// A request that failed: what the app-server said, or how it went away.
-fn from_request(error: &ClientError) -> Failure {
-    let failure = match error.request() {
-        Some(RequestError::Closed(_)) => {
-            Failure::new(Kind::CodexBroken, "Codex ended in the middle of the work")
-                .with_hint("run it again; if it happens again, `codex-companion setup` may tell why")
-        }
-        Some(RequestError::Deadline { .. }) => Failure::new(Kind::CodexBroken, "Codex stopped answering")
-            .with_hint("run it again; if it happens again, `codex-companion setup` may tell why"),
-        _ => Failure::new(Kind::TurnFailed, "Codex refused the request"),
+/// A request that failed: the app-server's answer, or how the connection ended.
+fn from_request(error: &ClientError) -> Error {
+    let described = match error.request() {
+        Some(RequestError::Closed(_)) => Error::new(Kind::CodexBroken, "Codex ended while it was working")
+            .with_hint("run it again; if it happens again, `codex-companion setup` shows more"),
+        Some(RequestError::Deadline { .. }) => Error::new(Kind::CodexBroken, "Codex stopped answering")
+            .with_hint("run it again; if it happens again, `codex-companion setup` shows more"),
+        _ => Error::new(Kind::TurnFailed, "Codex refused the request"),
     };
-    causes(failure, error)
+    causes(described, error)
 }
 
 /// A thread that could not be resumed.
 #[must_use]
-pub(super) fn from_resume(error: &ClientError, thread: &str) -> Failure {
-    let thread = sanitize::one_line(thread, 80);
+pub(crate) fn from_resume(error: &ClientError, thread: &str) -> Error {
+    let thread = one_line(thread, 80);
     let said =
         error.request().and_then(RequestError::rpc).map(|rpc| rpc.message.as_str()).unwrap_or_default();
     // Observed (0.169.0) when another process has the thread loaded.
     if said.contains("active writer") {
         let message = format!("thread {thread} is held by another process");
         return causes(
-            Failure::new(Kind::TurnFailed, message).with_hint("end the Codex that has it open"),
+            Error::new(Kind::TurnFailed, message).with_hint("end the Codex that has it open"),
             error,
         );
     }
     match error.request() {
         Some(RequestError::Rpc { .. }) => {
-            let failure = Failure::new(Kind::Usage, format!("thread {thread} cannot be resumed"));
-            causes(failure.with_hint("`codex resume` lists the threads that can be"), error)
+            let described = Error::new(Kind::Usage, format!("thread {thread} cannot be resumed"));
+            causes(described.with_hint("`codex resume` lists the threads that can be resumed"), error)
         }
         _ => from_client(error),
     }
 }
 
-/// Nobody is signed in, and the provider wants somebody to be.
-#[must_use]
-pub fn not_signed_in() -> Failure {
-    Failure::new(Kind::NotSignedIn, "Codex is not signed in")
-        .with_hint("run `codex login`, or set an API key with `codex login --with-api-key`")
-}
-
-/// Adds the causes of a client's error, and the end of stderr, sanitised.
-fn causes(failure: Failure, error: &ClientError) -> Failure {
+/// Adds the causes of a client's error and the last lines of stderr, without control characters.
+fn causes(described: Error, error: &ClientError) -> Error {
     let mut lines = Vec::new();
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
-        lines.push(sanitize::one_line(&cause.to_string(), 400));
+        lines.push(one_line(&cause.to_string(), 400));
         next = cause.source();
     }
     lines.extend(stderr_lines(error.stderr_tail().unwrap_or_default()));
-    chain(failure, lines)
+    chain(described, lines)
 }
 
-/// The last lines of what Codex wrote on stderr.
+/// The last lines that Codex wrote on stderr.
 fn stderr_lines(tail: &str) -> Vec<String> {
     let lines: Vec<&str> = tail.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines.iter().skip(lines.len().saturating_sub(STDERR_LINES));
-    last.map(|line| format!("codex: {}", sanitize::one_line(line, 300))).collect()
+    last.map(|line| format!("codex: {}", one_line(line, 300))).collect()
 }
 
 /// Links lines into a chain of causes.
-fn chain(failure: Failure, lines: Vec<String>) -> Failure {
+fn chain(error: Error, lines: Vec<String>) -> Error {
     let mut source: Option<Cause> = None;
     for line in lines.into_iter().rev() {
         source = Some(Cause { line, source: source.map(Box::new) });
     }
     match source {
-        Some(source) => failure.caused_by(source),
-        None => failure,
+        Some(source) => error.caused_by(source),
+        None => error,
     }
 }
 
@@ -124,21 +125,19 @@ struct Cause {
     source: Option<Box<Cause>>,
 }
 
-/// A turn that did not succeed. `None` when it did.
-#[must_use]
-pub fn from_ran(ran: &Ran) -> Option<Failure> {
-    let outcome = &*ran.outcome;
+/// Why a turn did not succeed; `None` when it did.
+pub(crate) fn from_turn(turn: &FinishedTurn) -> Option<Error> {
+    let outcome = &*turn.outcome;
     let failure = match &outcome.status {
         OutcomeStatus::Completed => return None,
         OutcomeStatus::Interrupted => {
-            return Some(Failure::new(Kind::Interrupted, "the turn was interrupted"));
+            return Some(Error::new(Kind::Interrupted, "the turn was interrupted"));
         }
         OutcomeStatus::Failed(failure) => failure,
     };
-    let mut lines: Vec<String> =
-        outcome.cause_chain().iter().map(|line| sanitize::one_line(line, 400)).collect();
+    let mut lines: Vec<String> = outcome.cause_chain().iter().map(|line| one_line(line, 400)).collect();
     if failure.cause == FailureCause::StreamEnded {
-        lines.extend(stderr_lines(&ran.stderr_tail));
+        lines.extend(stderr_lines(&turn.stderr_tail));
     }
     let (kind, message, hint) = match &failure.cause {
         FailureCause::EmptyAnswer => (
@@ -176,7 +175,7 @@ pub fn from_ran(ran: &Ran) -> Option<Failure> {
             }
         },
     };
-    // What our own words say already is not said again.
+    // A cause that repeats the message is left out.
     lines.retain(|line| line != message);
-    Some(chain(Failure::new(kind, message).with_hint(hint), lines))
+    Some(chain(Error::new(kind, message).with_hint(hint), lines))
 }

@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::exit::{Failure, Kind};
+use crate::error::{Error, Kind, Result};
 
 /// The codex program: the one that was named, else the first in `path`.
 ///
 /// # Errors
 /// [`Kind::CodexMissing`], with how to get it.
-pub fn codex(named: Option<&Path>, path: Option<&OsStr>) -> Result<PathBuf, Failure> {
+pub fn codex(named: Option<&Path>, path: Option<&OsStr>) -> Result<PathBuf> {
     let hint = "install it with `npm install -g @openai/codex` or `codex-companion setup --install`, \
                 or name it with --codex PATH or CODEX_COMPANION_CODEX";
     match named {
@@ -19,13 +19,13 @@ pub fn codex(named: Option<&Path>, path: Option<&OsStr>) -> Result<PathBuf, Fail
                 return Ok(named.to_path_buf());
             }
             let message = format!("there is no codex program at {}", named.display());
-            Err(Failure::new(Kind::CodexMissing, message).with_hint(hint))
+            Err(Error::new(Kind::CodexMissing, message).with_hint(hint))
         }
         named => {
             let name = named.unwrap_or(Path::new("codex"));
             in_path(name.as_os_str(), path).ok_or_else(|| {
                 let message = format!("`{}` is not in PATH", name.display());
-                Failure::new(Kind::CodexMissing, message).with_hint(hint)
+                Error::new(Kind::CodexMissing, message).with_hint(hint)
             })
         }
     }
@@ -72,7 +72,7 @@ mod tests {
         // A path is taken as it is; whether it runs is seen when it is started.
         assert_eq!(codex(Some(&one.join("codex")), Some(&path)).unwrap(), one.join("codex"));
         let missing = codex(Some(&one.join("none")), Some(&path)).unwrap_err();
-        assert_eq!((missing.kind(), missing.exit().code()), (Kind::CodexMissing, 5));
+        assert_eq!(missing.kind(), Kind::CodexMissing);
         assert_eq!(codex(None, None).unwrap_err().kind(), Kind::CodexMissing);
     }
 }

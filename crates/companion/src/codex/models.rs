@@ -1,18 +1,18 @@
-//! Are the model and the effort known? The lists are the server's; what it does not know is let through with a warning.
+//! Warnings about models and efforts that the server does not list. They are passed on all the same.
 
 use std::time::Duration;
 
 use codex_rpc::client::Client;
 use codex_rpc::protocol::ModelListParams;
 
-use super::Work;
+use super::TurnRequest;
 
-/// How long the list may take: it is a courtesy, not a condition.
+/// How long the list may take. Without it there are no warnings.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Warnings about the model and the effort that were asked for. Asks the server only when one was.
-pub(super) async fn check(client: &Client, work: &Work) -> Vec<String> {
-    if work.model.is_none() && work.effort.is_none() {
+/// Returns warnings about the requested model and effort. Asks the server only when there is one of them.
+pub(super) async fn check(client: &Client, turn: &TurnRequest) -> Vec<String> {
+    if turn.model.is_none() && turn.effort.is_none() {
         return Vec::new();
     }
     let mut params = ModelListParams::new();
@@ -27,7 +27,7 @@ pub(super) async fn check(client: &Client, work: &Work) -> Vec<String> {
             (model.model, efforts.collect())
         })
         .collect();
-    warnings(work.model.as_deref(), work.effort.as_deref(), &models)
+    warnings(turn.model.as_deref(), turn.effort.as_deref(), &models)
 }
 
 fn warnings(model: Option<&str>, effort: Option<&str>, models: &[(String, Vec<String>)]) -> Vec<String> {
