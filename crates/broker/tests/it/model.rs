@@ -82,7 +82,7 @@ impl World {
                     table.event(Event::ServerUp);
                 }
                 Done::Stop => panic!("no handshake was refused"),
-                Done::Call(..) => {}
+                Done::Request(..) => {}
             }
         }
     }

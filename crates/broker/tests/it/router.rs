@@ -239,7 +239,7 @@ fn a_limit_of_one_gives_one_client_the_server() {
             assert_eq!(table.client_got(2), json!({"id": 8, "result": {}}));
             // The broker's own methods and handshakes are no matter of the stream.
             table.client(2, &json!({"id": 9, "method": "broker/status"}));
-            assert_eq!(table.next(), Done::Call(2, "broker/status".into()));
+            assert_eq!(table.next(), Done::Request(2, "broker/status".into()));
         };
         refused(&mut table);
         table.server(&json!({"id": id, "result": answer}));

@@ -15,7 +15,7 @@ pub(crate) enum Done {
     Start,
     Stop,
     Decline(Value, String),
-    MethodKind(u64, String),
+    Request(u64, String),
 }
 
 pub(crate) struct Table {
@@ -42,7 +42,7 @@ impl Table {
             Action::StopServer => done.push_back(Done::Stop),
             Action::Decline { id, method, .. } => done.push_back(Done::Decline(parse(id), method.to_owned())),
             Action::BrokerRequest { client, method, .. } => {
-                done.push_back(Done::Call(client.number(), method.to_owned()));
+                done.push_back(Done::Request(client.number(), method.to_owned()));
             }
             Action::StartTimer { timer, .. } => timers.push(timer),
         });
