@@ -188,7 +188,7 @@ async fn the_output_of_a_program_that_cannot_serve_is_reported() {
     options.timeout = LIMIT;
     let error = connect_or_start(&outside.endpoint, &options).await.unwrap_err();
     assert_eq!(error.kind(), ConnectErrorKind::NotStarted);
-    assert_eq!(error.to_string(), "the broker's program ended (exit status: 3): no such thing");
+    assert_eq!(error.to_string(), "the program of the broker ended (exit status: 3): no such thing");
     let error = connect_or_start(&outside.endpoint, &ConnectOptions::new()).await.unwrap_err();
     assert_eq!(error.kind(), ConnectErrorKind::NotRunning);
 }
@@ -209,7 +209,7 @@ async fn the_lock_decides_and_not_leftover_files() {
     let mode = std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o700);
     let log = std::fs::read_to_string(outside.endpoint.log().unwrap()).unwrap();
-    assert!(log.contains("it has ended"), "{log}");
+    assert!(log.contains("the broker ended"), "{log}");
     assert!(outside.root.path().exists());
     // A second broker that is started next to the first does nothing.
     let first = outside.client().await;
