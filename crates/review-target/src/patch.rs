@@ -1,7 +1,8 @@
 //! Compares two texts: the number of changed lines, and the patch in the form that `git diff` writes.
 
 use gix::diff::blob::sources::byte_lines;
-use gix::diff::blob::{Algorithm, Diff, IndentHeuristic, IndentLevel, InternedInput};
+use gix::diff::blob::unified_diff::{ConsumeHunk, ContextSize, DiffLineKind, HunkHeader};
+use gix::diff::blob::{Algorithm, Diff, IndentHeuristic, IndentLevel, InternedInput, UnifiedDiff};
 
 use crate::path::quoted;
 use crate::status::Mode;
@@ -117,13 +118,6 @@ struct Comparison<'c> {
     diff: Diff,
 }
 
-/// Changes that stand so near to one another that their surroundings touch, with these surroundings.
-struct Hunk {
-    before: std::ops::Range<u32>,
-    after: std::ops::Range<u32>,
-    changes: Vec<gix::diff::blob::Hunk>,
-}
-
 impl<'c> Comparison<'c> {
     fn of(before: &'c [u8], after: &'c [u8]) -> Self {
         let input = InternedInput::new(byte_lines(before), byte_lines(after));
@@ -144,70 +138,58 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    fn hunks(&self) -> Vec<Hunk> {
-        let ends = (self.input.before.len(), self.input.after.len());
-        let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let mut hunks: Vec<Hunk> = Vec::new();
-        for change in self.diff.hunks() {
-            let end = |at: u32, all: usize| at.saturating_add(CONTEXT).min(length(all));
-            let (before_end, after_end) = (end(change.before.end, ends.0), end(change.after.end, ends.1));
-            let start = change.before.start.saturating_sub(CONTEXT);
-            match hunks.last_mut() {
-                Some(last) if start <= last.before.end => {
-                    last.before.end = before_end;
-                    last.after.end = after_end;
-                    last.changes.push(change);
-                }
-                _ => {
-                    let after_start = change.after.start - (change.before.start - start);
-                    hunks.push(Hunk {
-                        before: start..before_end,
-                        after: after_start..after_end,
-                        changes: vec![change],
-                    });
-                }
-            }
-        }
-        hunks
-    }
-
     fn write_hunks(&self, sink: &mut impl Sink) -> u32 {
-        let mut heading = Vec::new();
-        let mut searched = 0;
-        let hunks = self.hunks();
-        for hunk in &hunks {
-            for at in (searched..hunk.before.start).rev() {
-                if let Some(found) = as_heading(self.old_line(at)) {
-                    heading = found.to_vec();
-                    break;
-                }
-            }
-            searched = hunk.before.start;
-            let (old, new) = (range(&hunk.before), range(&hunk.after));
-            sink.put(format!("@@ -{old} +{new} @@").as_bytes());
-            if !heading.is_empty() {
-                sink.put(b" ");
-                sink.put(&heading);
-            }
-            sink.put(b"\n");
-            let mut at = hunk.before.start;
-            for change in &hunk.changes {
-                (at..change.before.start).for_each(|at| put_line(sink, b" ", self.old_line(at)));
-                change.before.clone().for_each(|at| put_line(sink, b"-", self.old_line(at)));
-                change.after.clone().for_each(|at| put_line(sink, b"+", self.new_line(at)));
-                at = change.before.end;
-            }
-            (at..hunk.before.end).for_each(|at| put_line(sink, b" ", self.old_line(at)));
+        let writer = HunkWriter { sink, input: &self.input, heading: Vec::new(), searched: 0, hunks: 0 };
+        UnifiedDiff::new(&self.diff, &self.input, writer, ContextSize::symmetrical(CONTEXT))
+            .consume()
+            .expect("the writer never fails")
+    }
+}
+
+/// Writes the hunks that gix finds in the form of `git diff`. gix's own writer has no headings, no line for a missing newline
+/// at the end of a file, and counts of one that git leaves out.
+struct HunkWriter<'a, 'c, S> {
+    sink: &'a mut S,
+    input: &'a InternedInput<&'c [u8]>,
+    /// The heading of the previous hunk, which is also that of the next one unless there is a nearer one.
+    heading: Vec<u8>,
+    /// The number of old lines that were searched for a heading.
+    searched: u32,
+    hunks: u32,
+}
+
+impl<S: Sink> ConsumeHunk for HunkWriter<'_, '_, S> {
+    type Out = u32;
+
+    fn consume_hunk(&mut self, header: HunkHeader, lines: &[(DiffLineKind, &[u8])]) -> std::io::Result<()> {
+        let start = header.before_hunk_start - 1;
+        let old_line = |at: u32| self.input.interner[self.input.before[at as usize]];
+        if let Some(found) = (self.searched..start).rev().find_map(|at| as_heading(old_line(at))) {
+            self.heading = found.to_vec();
         }
-        u32::try_from(hunks.len()).unwrap_or(u32::MAX)
+        self.searched = start;
+        let old = range(header.before_hunk_start, header.before_hunk_len);
+        let new = range(header.after_hunk_start, header.after_hunk_len);
+        self.sink.put(format!("@@ -{old} +{new} @@").as_bytes());
+        if !self.heading.is_empty() {
+            self.sink.put(b" ");
+            self.sink.put(&self.heading);
+        }
+        self.sink.put(b"\n");
+        for (kind, line) in lines {
+            let sign = match kind {
+                DiffLineKind::Context => b" ",
+                DiffLineKind::Remove => b"-",
+                DiffLineKind::Add => b"+",
+            };
+            put_line(self.sink, sign, line);
+        }
+        self.hunks += 1;
+        Ok(())
     }
 
-    fn old_line(&self, at: u32) -> &'c [u8] {
-        self.input.interner[self.input.before[at as usize]]
-    }
-
-    fn new_line(&self, at: u32) -> &'c [u8] {
-        self.input.interner[self.input.after[at as usize]]
+    fn finish(self) -> u32 {
+        self.hunks
     }
 }
 
@@ -219,12 +201,12 @@ fn put_line(sink: &mut impl Sink, sign: &[u8], line: &[u8]) {
     }
 }
 
-/// `first,count`, counted from one; the line before for an empty range, and no count of one.
-fn range(lines: &std::ops::Range<u32>) -> String {
-    match lines.len() {
-        0 => format!("{},0", lines.start),
-        1 => format!("{}", lines.start + 1),
-        count => format!("{},{count}", lines.start + 1),
+/// Formats a range of lines as `first,count`, without a count of one. An empty range begins at the line before it.
+fn range(first: u32, count: u32) -> String {
+    match count {
+        0 => format!("{},0", first - 1),
+        1 => first.to_string(),
+        count => format!("{first},{count}"),
     }
 }
 
