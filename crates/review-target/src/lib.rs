@@ -50,6 +50,7 @@ mod render;
 mod repository;
 mod resolve;
 mod revision;
+mod root;
 mod settings;
 mod status;
 mod target;
@@ -65,6 +66,7 @@ pub use path::FilePath;
 pub use recommend::{Recommendation, Wait, recommend};
 pub use repository::ConfigScope;
 pub use resolve::{ResolveOptions, TargetScope, resolve};
+pub use root::work_tree_root;
 pub use status::{Area, ChangeKind};
 pub use target::{CommitId, Target, TargetKind};
 

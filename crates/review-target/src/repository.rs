@@ -60,7 +60,7 @@ pub(crate) fn open_exactly(directory: &Path, scope: ConfigScope) -> Option<gix::
     repository.work_dir().is_some().then(|| without_namespace(repository))
 }
 
-fn absolute(start: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn absolute(start: &Path) -> Result<PathBuf, Error> {
     let resolved = if cfg!(windows) { std::path::absolute(start) } else { start.canonicalize() };
     let resolved = resolved.map_err(|e| Error::io("enter", start, e))?;
     if !resolved.is_dir() {

@@ -14,5 +14,6 @@ mod odd;
 #[cfg(unix)]
 mod property;
 mod resolve;
+mod root;
 #[cfg(unix)]
 mod user;
