@@ -19,6 +19,7 @@ use crate::listener;
 use crate::process::{self, POLL, due};
 use crate::serve::lock_file;
 use crate::status::BrokerStatus;
+use crate::trace::event;
 
 /// Options of [`connect_or_start`].
 #[derive(Debug, Clone)]
@@ -199,6 +200,7 @@ pub async fn connect_or_start(
             (Some((_, pid)), Some(program)) => start(endpoint, options, program, pid, due).await?,
         };
         if let Some(wire) = wire {
+            event!(DEBUG, endpoint = %endpoint, pid = wire.pid, "broker found");
             match hello(endpoint, options, wire).await {
                 // It ended at that moment: the next attempt finds out.
                 Err(error) if error.kind() == ConnectErrorKind::Io && Instant::now() < due => {}
@@ -390,11 +392,14 @@ impl Wire {
                 format!("the broker closed the connection: {error}"),
             )),
             Ok(Ok(mut response)) => match serde_json::from_value::<RpcError>(response["error"].take()) {
-                Ok(error) => Err(ConnectError {
-                    kind: ConnectErrorKind::Refused,
-                    message: format!("the broker refused {method}: {}", error.message),
-                    rpc: Some(error),
-                }),
+                Ok(error) => {
+                    event!(WARN, method, code = error.code, "request refused by the broker");
+                    Err(ConnectError {
+                        kind: ConnectErrorKind::Refused,
+                        message: format!("the broker refused {method}: {}", error.message),
+                        rpc: Some(error),
+                    })
+                }
                 Err(_) => Ok(response["result"].take()),
             },
         }
@@ -425,13 +430,17 @@ async fn start(
         Found::Running(_) | Found::Slow => return Ok(None),
         Found::Nothing => {}
         #[cfg(unix)]
-        Found::Stopped(Some(pid)) | Found::Wedged(Some(pid)) => process::kill(pid),
+        Found::Stopped(Some(pid)) | Found::Wedged(Some(pid)) => {
+            event!(WARN, endpoint = %endpoint, pid, "killing a broker that does not respond");
+            process::kill(pid);
+        }
         Found::Stopped(_) | Found::Wedged(_) if pid.is_none() => {
             return Err(absent(endpoint, ConnectErrorKind::NotAnswering));
         }
         Found::Stopped(_) | Found::Wedged(_) => return Ok(None),
     }
     wait_for_lock(directory, due).await?;
+    event!(INFO, endpoint = %endpoint, program = %program.program.display(), "starting a broker");
     let start_log = directory.join("start.log");
     let stderr = empty_file(&start_log).map_err(|error| io("cannot create the start log", &error))?;
     let mut child =

@@ -115,6 +115,7 @@ mod serve;
 mod shell;
 mod splice;
 mod status;
+mod trace;
 
 pub use connect::{ConnectError, ConnectErrorKind, ConnectOptions, connect_or_start, release, status, stop};
 pub use endpoint::{Endpoint, Identity};

@@ -12,6 +12,7 @@ use crate::listener::Listener;
 use crate::log::Log;
 use crate::options::ServeOptions;
 use crate::shell::{End, Hub};
+use crate::trace::event;
 
 /// How [`serve`] ended. Exhaustive on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +53,17 @@ pub async fn serve<C: Conventions + Clone>(
     let lock = lock_file(&directory.join("lock")).map_err(fail("cannot open the lock of the broker"))?;
     match lock.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Served::AlreadyRunning),
+        Err(TryLockError::WouldBlock) => {
+            event!(INFO, endpoint = %options.endpoint, "another broker serves the endpoint");
+            return Ok(Served::AlreadyRunning);
+        }
         Err(TryLockError::Error(error)) => return Err(fail("cannot lock the lock of the broker")(error)),
     }
     let log = Log::open(&directory.join("broker.log"), options.max_log);
     let listener =
         Listener::bind(&options.endpoint).map_err(fail("cannot listen at the endpoint of the broker"))?;
     log.write(&format!("process {} serves {}", std::process::id(), options.endpoint));
+    event!(INFO, endpoint = %options.endpoint, "broker serving");
     let hub = Hub::new(options, log);
     let accepting = accept(&hub, listener);
     let keeping = hub.keep();
@@ -83,6 +88,7 @@ pub async fn serve<C: Conventions + Clone>(
     }
     hub.finish().await;
     hub.log.write("the broker ended");
+    event!(INFO, endpoint = %hub.options.endpoint, "broker ended");
     // The lock is released last: its next holder finds no process or socket of this broker.
     drop(lock);
     Ok(Served::Ended)

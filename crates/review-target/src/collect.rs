@@ -7,6 +7,7 @@ use crate::manifest::{Inclusion, Manifest, ManifestEntry};
 use crate::measure::{Measure, MeasureBudget, measure_scan, tally};
 use crate::render::{self, Document};
 use crate::status::{Area, ChangeKind, Item, New, Scan};
+use crate::trace::event;
 use crate::{CancelToken, Error, FilePath, Target};
 
 /// The largest number of possibly changed files that are compared. With more, the change counts as large.
@@ -197,6 +198,11 @@ pub fn collect(target: &Target, options: &CollectOptions) -> Result<ReviewContex
         max_chars: options.max_chars,
     };
     let text = document.write(&mut manifest);
+    #[cfg(feature = "tracing")]
+    for entry in manifest.left_out() {
+        event!(DEBUG, path = %entry.file.path, reason = entry.reason.as_deref(), "file left out");
+    }
+    event!(DEBUG, input = input_mode.as_str(), chars = text.len(), "context collected");
     Ok(ReviewContext {
         repo_root: target.root.to_string_lossy().into_owned(),
         branch: target.branch.clone(),

@@ -54,6 +54,7 @@ mod root;
 mod settings;
 mod status;
 mod target;
+mod trace;
 
 pub use cancel::CancelToken;
 pub use change::{FileChange, Form};

@@ -7,6 +7,7 @@ use crate::change::{Bounds, FileChange, Form, inspect};
 use crate::content::{Reader, Unread};
 use crate::path::FilePath;
 use crate::status::{Area, Item, New, Scan};
+use crate::trace::event;
 use crate::{CancelToken, Error, Target, TargetKind};
 
 /// With fewer files than this, the calling thread counts alone.
@@ -245,7 +246,9 @@ pub(crate) fn measure_scan(
     let count = Count::new(target, scan, budget, cancel);
     let files = count.run()?;
     let limit = count.limit.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Ok(tally(target, scan, files, limit))
+    let measure = tally(target, scan, files, limit);
+    event!(DEBUG, files = measure.total.files, lines = measure.total.lines(), limit = ?measure.limit, "change measured");
+    Ok(measure)
 }
 
 pub(crate) fn tally(

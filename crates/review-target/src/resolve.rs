@@ -7,6 +7,7 @@ use crate::merge_base;
 use crate::repository::{self, ConfigScope};
 use crate::revision;
 use crate::status::Scan;
+use crate::trace::event;
 use crate::{CancelToken, CommitId, Error, ErrorKind, Target, TargetKind};
 
 /// The kind of change to review. Exhaustive on purpose: a front end offers each of them by name.
@@ -125,6 +126,7 @@ pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Err
         against_base(&repo, &target, None)?
     };
     options.cancel.check()?;
+    event!(DEBUG, root = %target.root.display(), target = %target.label(), explicit, "target resolved");
     Ok(target)
 }
 

@@ -6,6 +6,7 @@ use codex_rpc::message::Envelope;
 use super::client_side::reply_error;
 use super::{Action, ActionSink, ClientId, Deadline, Router, refusal};
 use crate::conventions::{Conventions, MethodKind};
+use crate::trace::event;
 
 /// A queued request for a turn.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ impl<C: Conventions> Router<C> {
         match wait {
             Some(wait) if self.has_room_for(frame) => {
                 self.counters.queued += 1;
+                event!(DEBUG, client = client.number(), thread, queued = self.queue.len() + 1, "turn queued");
                 let order = self.fresh_id();
                 let thread = thread.map(Into::into);
                 self.queue.push_back(Queued { client, frame: Bytes::copy_from_slice(frame), thread, order });

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Action, ActionSink, Asker, ClientId, Pending, Router, Server, refusal};
 use crate::conventions::{Conventions, MethodKind};
 use crate::splice::{Decimal, Spliced, number};
+use crate::trace::event;
 
 /// The parameters of `broker/hello`.
 #[derive(Deserialize)]
@@ -121,6 +122,7 @@ impl<C: Conventions> Router<C> {
 
     pub(super) fn refuse_busy(&mut self, client: ClientId, id: &[u8], sink: ActionSink<'_>) {
         self.counters.refused += 1;
+        event!(DEBUG, client = client.number(), active = self.threads.active(), "request refused: busy");
         let error = refusal::busy(&self.limits, self.threads.active());
         reply_error(client, id, &error, sink);
     }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::ClientId;
 use crate::conventions::NamedTurn;
+use crate::trace::event;
 
 /// The largest number of idle threads without an owner that are remembered.
 const MAX_IDLE: usize = 4096;
@@ -89,6 +90,9 @@ impl Threads {
     pub(super) fn own(&mut self, thread: &str, client: ClientId) -> bool {
         let entry = self.map.entry(thread.into()).or_default();
         let fresh = entry.owner.is_none();
+        if entry.owner != Some(client) {
+            event!(DEBUG, thread, client = client.number(), "thread owner changed");
+        }
         entry.owner = Some(client);
         self.spread(thread);
         fresh
@@ -103,6 +107,7 @@ impl Threads {
     /// Removes the owner of a thread and of its sub-agents' threads.
     pub(super) fn disown(&mut self, thread: &str) {
         if let Some(entry) = self.map.get_mut(thread) {
+            event!(DEBUG, thread, "thread owner removed");
             entry.owner = None;
             self.spread(thread);
             self.note_idle(thread);

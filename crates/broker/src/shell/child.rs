@@ -20,6 +20,7 @@ use super::state::{Port, Server, State};
 use crate::conventions::Conventions;
 use crate::fingerprint::Fingerprint;
 use crate::router::Event;
+use crate::trace::event;
 
 /// The size of one read from the server, in bytes.
 const READ: usize = 64 * 1024;
@@ -62,6 +63,7 @@ impl<C: Conventions + Clone> Hub<C> {
             return false;
         }
         self.log.write(&format!("the server is stopped: {why}"));
+        event!(INFO, reason = why, "server stopped");
         self.remove_server(state);
         state.route(Event::ServerRetired);
         true
@@ -70,6 +72,7 @@ impl<C: Conventions + Clone> Hub<C> {
     /// Ends a server that does not respond, and fails the pending requests.
     pub(super) fn abort_server(self: &Arc<Self>, state: &mut State<C>, why: &str) {
         self.log.write(&format!("the server is aborted: {why}"));
+        event!(WARN, reason = why, "server aborted");
         if let Some(child) = state.server.as_ref().and_then(|server| server.child.clone()) {
             state.previous = Some(child.clone());
             tokio::spawn(async move { child.shutdown(IMMEDIATE).await });
@@ -104,6 +107,7 @@ async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>, epoch: u64) {
         Err(error) => {
             let message = format!("cannot start the server: {error}");
             hub.log.write(&message);
+            event!(ERROR, error = %error, "server not started");
             let data = json!({ "reason": "server_not_started" });
             let error = RpcError::new(RpcError::INTERNAL_ERROR, message).with_data(data);
             let mut state = hub.lock();
@@ -136,6 +140,7 @@ async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>, epoch: u64) {
     let mut state = hub.lock();
     if state.epoch == epoch {
         hub.log.write(&error.message);
+        event!(WARN, reason = %error.message, "server ended");
         state.lose_server(&error);
         hub.follow_up(&mut state);
         state.note_presence();
@@ -158,6 +163,7 @@ fn install<C: Conventions + Clone>(
     }
     let pid = child.as_ref().map(ChildHandle::id);
     hub.log.write(&format!("the server was started, process {pid:?}"));
+    event!(INFO, pid, "server started");
     let (now, port) = (Instant::now(), Port::new(writer));
     state.server = Some(Server { port, child: child.clone(), files, last_activity: now, pinged: None });
     state.stale_since = None;

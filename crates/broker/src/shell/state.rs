@@ -16,6 +16,7 @@ use crate::queue::WriteQueue;
 use crate::router::{Action, ClientId, Event, Router, TimerId};
 use crate::splice::Spliced;
 use crate::status::Departure;
+use crate::trace::event;
 
 /// Clients are not read while more than this many bytes wait for the server.
 const BACKLOG: usize = 1024 * 1024;
@@ -280,6 +281,7 @@ impl<C: Conventions + Clone> State<C> {
         let slow_clients = std::mem::take(&mut self.slow_clients);
         for (client, reason) in &slow_clients {
             log.write(&format!("client {} was disconnected: it {reason}", client.number()));
+            event!(WARN, client = client.number(), reason = %reason, "client disconnected");
             self.remember(*client, reason);
             self.leave(*client);
         }
