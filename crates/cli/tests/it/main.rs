@@ -7,6 +7,7 @@ mod bad_input;
 mod broker;
 #[cfg(unix)]
 mod claude;
+mod diagnostics;
 mod documents;
 #[cfg(target_os = "linux")]
 mod faults;
