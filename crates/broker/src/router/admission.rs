@@ -62,6 +62,13 @@ impl<C: Conventions> Router<C> {
     fn start(&mut self, client: ClientId, frame: &Bytes, envelope: &Envelope<'_>, sink: ActionSink<'_>) {
         let request = self.forward(client, frame, envelope, MethodKind::StartTurn, sink);
         if let Some(thread) = self.conventions.thread(envelope) {
+            event!(
+                DEBUG,
+                client = client.number(),
+                thread,
+                active = self.threads.active() + 1,
+                "turn admitted"
+            );
             self.threads.begin(thread, client, request);
             self.counters.turns += 1;
             if let Some(entry) = self.clients.get_mut(&client) {
