@@ -206,7 +206,7 @@ pub fn on_stderr(mode: Mode) -> StderrProgress {
     Progress::new(std::io::stderr(), mode, clock)
 }
 
-impl<W: Write, C: Fn() -> Duration> RunObserver for Progress<W, C> {
+impl<W: Write + Send, C: Fn() -> Duration + Send> RunObserver for Progress<W, C> {
     fn phase(&mut self, phase: &str) {
         Self::phase(self, phase);
     }

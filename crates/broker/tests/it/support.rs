@@ -99,7 +99,7 @@ pub(crate) async fn until(endpoint: &Endpoint, what: impl Fn(&BrokerStatus) -> b
 
 /// A short pause between two checks of a state that has no notification.
 pub(crate) async fn poll_pause() {
-    tokio::time::sleep(Duration::from_millis(5)).await; // tidy: allow(sleep) a check of a state, with a limit around it
+    tokio::time::sleep(Duration::from_millis(5)).await; // sleep: a check of a state, with a limit around it
 }
 
 pub(crate) async fn client(endpoint: &Endpoint, options: &ConnectOptions) -> Client {

@@ -7,6 +7,8 @@ mod bad_input;
 mod broker;
 #[cfg(unix)]
 mod claude;
+#[cfg(unix)]
+mod console;
 mod diagnostics;
 mod documents;
 #[cfg(target_os = "linux")]
