@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use codex_base::files::ensure_private_directory;
 use sha2::{Digest, Sha256};
 
 /// The longest path of a socket that all systems accept (104 bytes with the final zero on macOS and the BSDs, 108 on Linux).
@@ -96,12 +97,12 @@ impl Endpoint {
     /// Creates the directories of the endpoint, for this user only.
     pub(crate) fn prepare(&self) -> io::Result<&Path> {
         let directory = self.directory().ok_or_else(|| io::Error::other("the endpoint has no directory"))?;
-        private_directory(directory)?;
+        ensure_private_directory(directory)?;
         if let Address::Unix(socket) = &self.address
             && let Some(parent) = socket.parent()
             && parent != directory
         {
-            private_directory(parent)?;
+            ensure_private_directory(parent)?;
         }
         Ok(directory)
     }
@@ -114,32 +115,6 @@ impl fmt::Display for Endpoint {
             Address::Pipe(name) => write!(f, "pipe:{name}"),
         }
     }
-}
-
-/// Creates a directory for this user only, or makes an existing one private.
-fn private_directory(directory: &Path) -> io::Result<()> {
-    let say = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", directory.display()));
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory).map_err(say)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        // Do not follow a link: in a directory that others can write to, it could lead anywhere.
-        let metadata = std::fs::symlink_metadata(directory).map_err(say)?;
-        if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(say(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "is not a directory of this user",
-            )));
-        }
-        if metadata.mode() & 0o077 != 0 {
-            std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).map_err(say)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

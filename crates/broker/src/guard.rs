@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use codex_base::process;
 use codex_rpc::transport::BoxReader;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
 use crate::connect::has_failed;
 use crate::endpoint::Endpoint;
-use crate::process;
 
 /// The interval of checks of the broker's process. After two checks in a row it counts as stopped.
 const CHECK: Duration = Duration::from_millis(400);
@@ -45,7 +45,7 @@ async fn watch_broker(trip: Weak<Mutex<Trip>>, endpoint: Endpoint, pid: Option<u
         if trip.strong_count() == 0 {
             return;
         }
-        stopped = if pid.is_some_and(process::is_one_stopped) { stopped + 1 } else { 0 };
+        stopped = if pid.is_some_and(process::is_stopped) { stopped + 1 } else { 0 };
         if stopped == 2 {
             break "the broker's process was stopped".to_owned();
         }

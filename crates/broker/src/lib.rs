@@ -103,13 +103,13 @@ pub mod conventions;
 pub mod router;
 
 mod connect;
+mod deadline;
 mod endpoint;
 mod fingerprint;
 mod guard;
 mod listener;
 mod log;
 mod options;
-mod process;
 mod queue;
 mod serve;
 mod shell;

@@ -1,11 +1,13 @@
 //! Runs a broker.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use codex_base::files::private_options;
 
 use crate::conventions::Conventions;
 use crate::listener::Listener;
@@ -115,9 +117,5 @@ async fn accept<C: Conventions + Clone>(hub: &Arc<Hub<C>>, mut listener: Listene
 }
 
 pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    private_options().read(true).write(true).create(true).truncate(false).open(path)
 }

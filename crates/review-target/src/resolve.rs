@@ -138,7 +138,7 @@ fn scan_work_tree(target: &mut Target, repo: &gix::Repository, cancel: &CancelTo
     Ok(dirty)
 }
 
-fn head(repo: &gix::Repository) -> Result<(Option<String>, Option<CommitId>), Error> {
+pub(crate) fn head(repo: &gix::Repository) -> Result<(Option<String>, Option<CommitId>), Error> {
     let head = repo.head().map_err(|e| Error::git("read HEAD", e))?;
     let branch = head.referent_name().map(|name| name.shorten().to_str_lossy().into_owned());
     let id = match head.id() {
@@ -200,7 +200,7 @@ fn common_ancestor(
     Err(Error::new(ErrorKind::NoMergeBase, message).with_hint(hint))
 }
 
-fn single_commit(repo: &gix::Repository, name: &str) -> Result<TargetKind, Error> {
+pub(crate) fn single_commit(repo: &gix::Repository, name: &str) -> Result<TargetKind, Error> {
     let id = revision::commit(repo, name)?;
     let failed = |e| Error::git(format_args!("read commit {}", id.short()), e);
     let commit = repo.find_commit(id.0).map_err(failed)?;

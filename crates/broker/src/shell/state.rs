@@ -219,7 +219,7 @@ impl<C: Conventions + Clone> State<C> {
                 params: params.map(<[u8]>::to_vec),
             }),
             Action::StartTimer { timer, after } => {
-                timers.insert((crate::process::due(after), timer), ());
+                timers.insert((crate::deadline::due(after), timer), ());
                 *timer_started = true;
             }
         });
