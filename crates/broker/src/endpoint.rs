@@ -157,21 +157,4 @@ mod tests {
         assert_eq!((parsed.to_string(), parsed.directory()), (far.to_string(), None));
         assert_eq!(Endpoint::parse("tcp:1"), None);
     }
-
-    #[cfg(unix)]
-    #[test]
-    fn directories_are_private() {
-        use std::os::unix::fs::PermissionsExt;
-        let root = tempfile::tempdir().unwrap();
-        let directory = root.path().join("a/b");
-        private_directory(&directory).unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&directory), 0o700);
-        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
-        private_directory(&directory).unwrap();
-        assert_eq!(mode(&directory), 0o700);
-        let link = root.path().join("link");
-        std::os::unix::fs::symlink(&directory, &link).unwrap();
-        assert!(private_directory(&link).is_err());
-    }
 }
