@@ -6,17 +6,17 @@ use codex_companion_core::gate::{Deadline, TargetWork, not_reviewed, tree};
 use codex_gate::host::{exit, git};
 use codex_gate::{
     Decision, DecisionKind, FailureKind, Finding, Gate, GateRequest, NotReviewed, OnFailure, ReviewBudget,
-    ReviewScope, Severity, TurnPosition, Wording,
+    ReviewScope, TurnPosition, Wording,
 };
 use codex_review::{ErrorReport, Review, ReviewKind, ReviewReport, ReviewVerdict, TargetSummary};
-use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, resolve};
+use codex_review_target::{CancelToken, ErrorKind, ResolveOptions, Target, TargetScope, resolve};
 
 use super::{install, policy, reviewer, store};
-use crate::args::{Format, GateAction, GateArgs, GitHook, OnError, TargetArgs};
-use crate::commands::jobs::Jobs;
-use crate::commands::{Answer, App, block_on, reviewing, work_tree};
+use crate::args::{Format, GateAction, GateArgs, GitHook, OnError};
+use crate::commands::{Answer, App, block_on, work_tree};
 use crate::exit::{Exit, Failure, Kind};
 use crate::stdio;
+use codex_companion_core::{TargetOptions, TargetScope as RequestScope};
 
 pub(in crate::commands) fn run(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     match &flags.action {
@@ -51,7 +51,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
         .on_not_reviewed(on_failure)
         .at_limit(on_failure);
     let limit = policy.deadline(None);
-    let gate = Gate::new(store(&Jobs::open(app)?), policy);
+    let gate = Gate::new(store(&app.jobs()?), policy);
     let request = GateRequest::new("gate", TurnPosition::Single);
 
     let label = match &subject {
@@ -93,11 +93,10 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
 fn subject(app: &App, flags: &GateArgs) -> Result<Subject, Failure> {
     match flags.git_hook {
         Some(GitHook::PrePush) => pushed(app),
-        Some(GitHook::PreCommit) => one(reviewing::target(
-            &app.cwd,
-            &TargetArgs { scope: crate::args::Scope::WorkingTree, ..TargetArgs::default() },
-        )),
-        None => one(reviewing::target(&app.cwd, &flags.target)),
+        Some(GitHook::PreCommit) => {
+            one(TargetOptions::new().scope(RequestScope::WorkingTree).resolve(&app.cwd))
+        }
+        None => one(TargetOptions::from(&flags.target).resolve(&app.cwd)),
     }
 }
 
@@ -118,7 +117,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
         Ok(Err(bad)) => return Ok(Subject::Unreviewable(bad.into())),
         Err(error) => return unreviewable(format!("cannot read what is pushed: {error}")),
     };
-    let head = tree::head(&app.cwd, &Cancel::new());
+    let head = tree::head(&app.cwd, &CancelToken::new());
     let mut targets = Vec::new();
     for sent in push.sent() {
         let Some(oid) = &sent.local_oid else { continue };
@@ -137,7 +136,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
         }
         let options = match &sent.remote_oid {
             Some(base) => ResolveOptions::new().base(base),
-            None => ResolveOptions::new().scope(codex_review_target::Scope::Branch),
+            None => ResolveOptions::new().scope(TargetScope::Branch),
         };
         match resolve(&app.cwd, &options) {
             Ok(target) => targets.push(target),
@@ -147,7 +146,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
                     && matches!(error.kind(), ErrorKind::NothingToReview | ErrorKind::NoDefaultBranch)
                     && is_new(oid)? =>
             {
-                match tree::all_commits(&app.cwd, &Cancel::new()).map_err(Failure::from)? {
+                match tree::all_commits(&app.cwd, &CancelToken::new()).map_err(Failure::from)? {
                     Some(commits) => targets.extend(commits),
                     None => {
                         let name = sent.local_ref.trim_start_matches("refs/heads/");
