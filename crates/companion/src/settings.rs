@@ -22,7 +22,7 @@ pub const PROJECT_FILE: &str = ".codex-companion.toml";
 /// key in capitals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// `idle_timeout_ms`: a turn without a sign of life; 10 minutes.
+    /// `idle_timeout_ms`: a turn without activity; 10 minutes.
     pub idle: Duration,
     /// `turn_timeout_ms`: a turn in all; 1 hour.
     pub turn: Duration,
