@@ -6,7 +6,6 @@
 mod api;
 mod claude;
 mod dist;
-mod graph;
 mod leftovers;
 mod suite;
 

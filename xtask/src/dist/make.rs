@@ -11,7 +11,7 @@ use super::archive::{self, Entry};
 use super::npm::{self, Release};
 use super::time::Time;
 use super::{notices, sbom};
-use crate::graph::Graph;
+use super::graph::Graph;
 use crate::program::{self, Outcome};
 use crate::workspace::{self, Workspace};
 
