@@ -121,6 +121,18 @@ pub enum Format {
     Github,
 }
 
+impl From<Format> for codex_review::render::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Markdown => Self::Markdown,
+            Format::Json => Self::Json,
+            Format::Sarif => Self::Sarif,
+            Format::Github => Self::Github,
+        }
+    }
+}
+
 /// `--json` of commands without `--format`.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]

@@ -1,11 +1,11 @@
-//! The JSON Schema that goes to the model.
+//! The JSON Schema that is sent to the model.
 
 use serde_json::{Value, json};
 
-/// The schema of a review's answer, as `outputSchema` of `turn/start` takes it.
+/// Returns the schema of a review's answer, for `outputSchema` of `turn/start`.
 ///
-/// In the subset that strict structured output allows: every object closed and every member required; no numeric
-/// bounds, which that subset does not have everywhere (they are stated in words and checked on reading).
+/// It uses the subset that strict structured output allows: every object is closed and requires every member. That subset
+/// has no numeric bounds everywhere, so bounds are stated in words and checked when the answer is read.
 #[must_use]
 pub fn output_schema() -> Value {
     let text = |description: &str| json!({"type": "string", "description": description});
@@ -35,8 +35,8 @@ pub fn output_schema() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Finding, ReviewResult, Severity, Verdict};
     use super::*;
+    use crate::{Confidence, Finding, Review, ReviewVerdict, Severity};
 
     /// Every object in a schema, nested ones included.
     fn objects(schema: &Value, out: &mut Vec<Value>) {
@@ -65,23 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn what_we_write_has_the_members_of_the_schema() {
-        let finding = Finding {
-            severity: Severity::High,
-            title: "t".into(),
-            body: "b".into(),
-            file: "f".into(),
-            line_start: 1,
-            line_end: 2,
-            confidence: Some(0.5),
-            recommendation: "r".into(),
-        };
-        let result = ReviewResult {
-            verdict: Verdict::NeedsAttention,
-            summary: "s".into(),
-            findings: vec![finding],
-            next_steps: vec!["n".into()],
-        };
+    fn a_written_review_has_the_members_of_the_schema() {
+        let finding = Finding::new("t").file("f").lines(1..=2).confidence(Confidence::new(0.5));
+        let result = Review::new(ReviewVerdict::NeedsAttention, "s").findings(vec![finding]);
         let written = serde_json::to_value(&result).unwrap();
         let schema = output_schema();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -90,15 +76,8 @@ mod tests {
             keys(&written["findings"][0]),
             keys(&schema["properties"]["findings"]["items"]["properties"])
         );
-        for (severity, word) in
-            [Severity::Critical, Severity::High, Severity::Medium, Severity::Low].iter().zip(
-                schema["properties"]["findings"]["items"]["properties"]["severity"]["enum"]
-                    .as_array()
-                    .unwrap(),
-            )
-        {
-            assert_eq!(severity.as_str(), word);
-            assert_eq!(&serde_json::to_value(severity).unwrap(), word);
-        }
+        let words = &schema["properties"]["findings"]["items"]["properties"]["severity"]["enum"];
+        assert_eq!(words, &json!(Severity::ALL.map(Severity::as_str)));
+        assert_eq!(words, &json!(Severity::ALL));
     }
 }

@@ -1,44 +1,45 @@
-//! Reviews as Markdown, for pull requests and chat.
+//! Reviews as Markdown.
 
-use super::report::ReviewReport;
+use codex_base::text::{clean, one_line};
+
 use super::text::LINE;
-use super::{place, sureness, verdict_words, without_verdict};
-use crate::sanitize::{one_line, sanitize};
+use super::{confidence, location};
+use crate::ReviewReport;
 
-pub(super) fn review(report: &ReviewReport) -> String {
-    let kind = report.review.words();
+/// Returns a report as Markdown, for pull requests and chat.
+#[must_use]
+pub fn markdown(report: &ReviewReport) -> String {
+    let kind = report.kind.words();
     let mut out = format!("## Codex {kind} of {}\n", one_line(&report.target.label, LINE));
     if let Some(context) = report.context.as_ref().filter(|context| !context.summary.is_empty()) {
         out += &format!("\n_{}_\n", one_line(&context.summary, LINE));
     }
-    let paragraph = |text: &str| match sanitize(text).trim() {
-        "" => String::new(),
-        text => format!("\n{text}\n"),
-    };
     match &report.result {
-        Some(result) => {
-            out += &format!("\n**Verdict: {}**\n", verdict_words(result.verdict));
-            out += &paragraph(&result.summary);
-            if result.findings.is_empty() {
+        Some(review) => {
+            out += &format!("\n**Verdict: {}**\n", review.verdict.words());
+            out += &paragraph(&review.summary);
+            if review.findings.is_empty() {
                 out += "\nNo findings.\n";
             }
-            for (index, finding) in result.findings.iter().enumerate() {
+            for (index, finding) in review.findings.iter().enumerate() {
                 let (number, severity) = (index + 1, finding.severity.as_str());
                 out += &format!("\n### {number}. [{severity}] {}\n", one_line(&finding.title, LINE));
-                let place = place(finding).map(|place| code(&place));
-                let facts: Vec<String> = [place, sureness(finding)].into_iter().flatten().collect();
+                let location = location(finding).map(|location| code(&location));
+                let facts: Vec<String> = [location, confidence(finding)].into_iter().flatten().collect();
                 if !facts.is_empty() {
                     out += &format!("\n{}\n", facts.join(", "));
                 }
                 out += &paragraph(&finding.body);
-                if !finding.recommendation.trim().is_empty() {
-                    out += &paragraph(&format!("**Fix:** {}", finding.recommendation.trim()));
+                let fix = finding.recommendation.as_deref().unwrap_or_default().trim();
+                if !fix.is_empty() {
+                    out += &paragraph(&format!("**Fix:** {fix}"));
                 }
             }
-            out += &list("Next steps", &result.next_steps);
+            out += &list("Next steps", &review.next_steps);
         }
         None => {
-            out += &format!("\n**Verdict: none**; {}\n", one_line(&without_verdict(report).0, 10 * LINE));
+            let reason = report.without_verdict().reason;
+            out += &format!("\n**Verdict: none**; {}\n", one_line(&reason, 10 * LINE));
             out += &paragraph(&report.raw_output);
         }
     }
@@ -47,6 +48,13 @@ pub(super) fn review(report: &ReviewReport) -> String {
         out += &format!("\nContinue this thread: {}\n", code(&one_line(command, LINE)));
     }
     out
+}
+
+fn paragraph(text: &str) -> String {
+    match clean(text).trim() {
+        "" => String::new(),
+        text => format!("\n{text}\n"),
+    }
 }
 
 fn list(title: &str, items: &[String]) -> String {

@@ -1,21 +1,24 @@
-//! JSON documents that are safe on a terminal.
+//! JSON documents that are safe to print to a terminal.
 
 use std::fmt::Write as _;
 
+use codex_base::text::is_forbidden;
 use serde::Serialize;
 
-use crate::sanitize::is_forbidden;
-
-/// One document, indented, with a line feed at its end.
+/// Returns a value as one indented JSON document with a line feed at its end.
 ///
-/// Characters that could steer a terminal are written as `\uXXXX`: nothing is lost, and nothing acts. (`serde_json`
-/// escapes the C0 controls alone.)
-pub(super) fn document(value: &impl Serialize) -> String {
-    let json = serde_json::to_string_pretty(value).expect("plain structs with text keys always serialise");
+/// Characters that could control a terminal are written as `\uXXXX`, which keeps the value and has no effect on a
+/// terminal. (`serde_json` escapes only the C0 controls.)
+///
+/// # Panics
+/// When the value cannot be serialized, for example because the keys of a map are not text.
+#[must_use]
+pub fn document(value: &impl Serialize) -> String {
+    let json = serde_json::to_string_pretty(value).expect("the value can be serialized");
     let mut document = String::with_capacity(json.len() + 1);
     for character in json.chars() {
         if is_forbidden(character) {
-            // Beyond the layout's own line feeds these stand in strings only, where an escape means the same.
+            // Except for the layout's own line feeds, these are in strings only, where an escape means the same.
             for unit in character.encode_utf16(&mut [0; 2]) {
                 let _ = write!(document, "\\u{unit:04x}");
             }
@@ -34,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d21_what_could_steer_a_terminal_is_escaped() {
+    fn d21_terminal_controls_are_escaped() {
         let text = "\x1b[31m \u{9b}31m \u{7f} \u{202e} \u{200b} \u{e0041} é 世界 \r\n";
         let document = document(&text);
         assert_eq!(
@@ -45,7 +48,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_lost(text in "(?s).{0,40}") {
+        fn escaped_text_reads_back_unchanged(text in "(?s).{0,40}") {
             let document = document(&vec![text.clone()]);
             prop_assert!(!document.chars().any(is_forbidden));
             prop_assert_eq!(serde_json::from_str::<Vec<String>>(&document).unwrap(), [text]);

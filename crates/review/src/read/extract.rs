@@ -1,25 +1,25 @@
-//! Finds the JSON object that answers, in whatever text surrounds it.
+//! Finds the JSON object that is the answer, in any surrounding text.
 //!
 //! Models put JSON in code fences, after an explanation, before a farewell, or write a draft first. The rule here:
 //! **the last object with one of the wanted members at its top level decides.** If that object is cut off or is not
-//! JSON, the answer is unreadable; an earlier draft never speaks in its place.
+//! JSON, the answer is unreadable; an earlier draft never replaces it.
 //!
 //! One pass over the text with a pushdown scanner. An opening brace that turns out to begin no object (prose, code)
-//! costs a look at what follows it; the bytes looked at twice are limited to [`RESCAN_FACTOR`] times the text, so that
-//! the whole stays linear whatever the text is.
+//! causes a second scan of what follows it; the bytes scanned again are limited to [`RESCAN_FACTOR`] times the text, so
+//! that the whole is linear for any text.
 
-/// How many times the length of the text may be spent on looking again behind a brace that began no object.
+/// How many times the length of the text may be scanned again after braces that began no object.
 const RESCAN_FACTOR: usize = 4;
 
 /// Objects and arrays may be nested this deep (what `serde_json` reads).
 const MAX_DEPTH: u32 = 127;
 
-/// What was found.
+/// The result of a search.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a> {
     /// A whole object, from its opening to its closing brace. Its scalars are not checked.
     Whole(&'a str),
-    /// The deciding object is cut off or is not JSON; what is wrong, and the byte at which it shows.
+    /// The deciding object is cut off or is not JSON; what is wrong, and at which byte.
     Broken(&'static str, usize),
     /// No object has any of the members.
     Nothing,
@@ -74,7 +74,7 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Scans the object that begins at `at` and returns where it ends; on an error `at` is where it shows.
+    /// Scans the object that begins at `at` and returns where it ends; on an error `at` is the place of the error.
     fn object(&mut self) -> Result<usize, &'static str> {
         // One bit a level, the innermost lowest: is it an object?
         let mut levels: u128 = 1;
@@ -146,7 +146,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Scans the string that begins at `at`; returns what is between the quotes, escapes as they stand.
+    /// Scans the string that begins at `at`; returns what is between the quotes, escapes unchanged.
     fn string(&mut self) -> Result<&'a [u8], &'static str> {
         let bytes = self.bytes;
         let start = self.at + 1;
@@ -169,7 +169,7 @@ impl<'a> Scanner<'a> {
                 }
                 _ => {
                     self.at = at;
-                    return Err("a string holds a bare line break");
+                    return Err("a string contains a bare line break");
                 }
             }
         }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn d28_objects_are_found_in_whatever_surrounds_them() {
+    fn d28_objects_are_found_in_any_surrounding_text() {
         let whole = r#"{"verdict": "x"}"#;
         let around = [
             String::from(whole),
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(broken(r#"{"verdict": "needs"#), "it is cut off");
         assert_eq!(broken(r#"{"verdict": "needs", "findings": [{"title": 1}"#), "it is cut off");
         assert_eq!(broken(r#"{"verdict": "needs",}"#), "it is not valid JSON");
-        assert_eq!(broken("{\"verdict\": \"a\nb\"}"), "a string holds a bare line break");
+        assert_eq!(broken("{\"verdict\": \"a\nb\"}"), "a string contains a bare line break");
         assert_eq!(broken(r#"{"a": {"verdict": "approve"}, "verdict": ]"#), "it is not valid JSON");
     }
 
@@ -282,12 +282,12 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_survived(text in r#"[{}\[\]",:\\ \n1a]{0,60}|.*"#) {
+        fn no_text_causes_a_panic(text in r#"[{}\[\]",:\\ \n1a]{0,60}|.*"#) {
             last_object(&text, &["a", "1"]);
         }
 
         #[test]
-        fn a_cut_object_is_never_taken_for_whole(value in value(), share in 0.0..1.0) {
+        fn an_incomplete_object_is_never_returned_as_whole(value in value(), share in 0.0..1.0) {
             let object = serde_json::to_string(&json!({"verdict": value})).unwrap();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share of a short length")]
             let mut cut = (object.len() as f64 * share) as usize;
