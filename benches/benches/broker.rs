@@ -9,6 +9,8 @@
 //!   the broker's thread for 100,000 messages; printed, and left for `cargo measure table`.
 #![expect(
     clippy::unwrap_used,
+
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
     clippy::print_stdout,
     reason = "a bench may panic, and tells people its figures"
 )]

@@ -2,6 +2,7 @@
 //!
 //! One module per command. No shell is involved: every program is started with its arguments as a list.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 mod api;
 mod claude;

@@ -89,6 +89,7 @@
 //!   holds, for stopped processes, on other systems than Linux: deadlines decide there.
 //!
 //! What is said on the wire is in `docs/broker-protocol.md` of the repository.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 pub mod conventions;
 pub mod router;

@@ -1,4 +1,5 @@
 //! The environment variables that matter to us, read in one place.
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! An agent: it asks Codex, tells what goes on, and prints the answer.
 //! `cargo run -p codex-rpc --example agent -- codex "What does this repository do?"`
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it got")]
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use std::error::Error;
 

@@ -50,6 +50,7 @@
 //!
 //! - `client` (default): everything that needs a runtime.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 pub mod frame;
 pub mod message;

@@ -2,6 +2,7 @@
 //!
 //! Nothing in this crate reads the environment, the home directory or a terminal: the caller passes in what it knows.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 pub mod codex;
 pub mod settings;

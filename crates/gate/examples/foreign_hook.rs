@@ -1,6 +1,7 @@
 //! A gate in the hook of an agent that this crate has never heard of: the hook reads `{chat, retry, tree, said}` and prints
 //! `{finished, say}`. Try it twice, and then with another `tree`:
 //! `echo '{"chat":"7","retry":false,"tree":"f00d","said":"Done."}' | cargo run --example foreign_hook -- state.json`
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 use std::{env, error::Error, fs, io, time::SystemTime};
 
 use codex_gate::*;

@@ -1,5 +1,6 @@
 //! A gate for scripts and CI jobs: Codex reads a change, and the exit code says whether work may go on.
 //! `git diff origin/main | cargo run -p codex-gate --example gate -- codex`: 0 yes, 4 no, 6 there is no verdict.
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 use std::{env, error::Error, io, io::Write as _, process::ExitCode, time};
 
 use codex_gate::*;

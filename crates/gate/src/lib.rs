@@ -31,6 +31,7 @@
 //!
 //! `command` adds `CommandReviewer`, which asks any program, and with it tokio.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 mod decide;
 mod finding;

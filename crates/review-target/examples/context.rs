@@ -1,4 +1,5 @@
 //! Prints what would be sent of the change in a folder: `cargo run --example context -- FOLDER [BASE]`.
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use codex_review_target::{Cancel, CollectOptions, ResolveOptions, collect, resolve};
 

@@ -1,4 +1,5 @@
 //! Says how big the change in a folder is: `cargo run --example size -- FOLDER`.
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use codex_review_target::{Budget, Cancel, ResolveOptions, measure, recommend, resolve};
 

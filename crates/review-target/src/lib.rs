@@ -28,6 +28,7 @@
 //! The git library reads the user's git configuration as git does, unless [`ConfigScope::Repository`] is asked for; this
 //! crate itself reads no environment variable, and writes nothing anywhere.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 mod attributes;
 mod cancel;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use toml::Table;
 
-use super::time::Time;
 use super::graph::{Graph, Package};
+use super::time::Time;
 use crate::program::Outcome;
 
 /// `graph` is what the program is built from on one platform; `lock` is `Cargo.lock`, which has the checksums.

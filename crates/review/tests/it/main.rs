@@ -1,4 +1,5 @@
 //! Tests of the public interface.
+#![allow(clippy::disallowed_methods, reason = "tests write files and read their environment")]
 
 mod examples;
 mod native;
