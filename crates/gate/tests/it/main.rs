@@ -4,8 +4,11 @@
 #![allow(clippy::disallowed_methods, reason = "tests write files and read their environment")]
 
 mod answers;
+#[cfg(feature = "store")]
 mod examples;
 mod hosts;
+#[cfg(all(feature = "store", feature = "testing"))]
+mod judge;
 mod policy;
 mod prompts;
 mod transitions;
