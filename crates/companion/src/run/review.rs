@@ -7,8 +7,8 @@ use codex_review::{
     TargetSummary, output_schema,
 };
 use codex_review_target::{
-    Cancel as CancelToken, CollectOptions, CommitId, Context as ReviewContext, InputMode, ResolveOptions,
-    Scope as TargetScope, Target, TargetKind, collect, resolve,
+    CancelToken, CollectOptions, CommitId, InputMode, ResolveOptions, ReviewContext, Target, TargetKind,
+    TargetScope, collect, resolve,
 };
 use codex_rpc::protocol::review::ReviewTarget;
 
@@ -81,8 +81,8 @@ async fn collected(
 ) -> Result<ReviewContext> {
     let cancel = CancelToken::new();
     let collecting = tokio::task::spawn_blocking({
-        let (target, cancel) = (target.clone(), cancel.clone());
-        move || collect(&target, &CollectOptions::new(), &cancel)
+        let (target, options) = (target.clone(), CollectOptions::new().cancel(cancel.clone()));
+        move || collect(&target, &options)
     });
     let context = tokio::select! {
         collected = collecting => collected
