@@ -7,10 +7,9 @@
 //! - `line/8MB`: one message of eight million bytes.
 //! - Besides, because criterion knows means only: the percentiles of a round trip on one core, and the processor time of
 //!   the broker's thread for 100,000 messages; printed, and left for `cargo measure table`.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 #![expect(
     clippy::unwrap_used,
-
-#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
     clippy::print_stdout,
     reason = "a bench may panic, and tells people its figures"
 )]
