@@ -46,8 +46,8 @@ mod measure {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    use codex_rpc::scripted::home::CodexHome;
-    use codex_rpc::scripted::model::{ModelEndpoint, Reply, Scenario};
+    use codex_scripted::home::CodexHome;
+    use codex_scripted::model::{ModelEndpoint, Reply, Scenario};
 
     use super::FIGURES;
     use super::background::at_once;

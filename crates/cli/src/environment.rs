@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::settings::Timeouts;
+use crate::settings::{PluginOptions, Timeouts, Variables, variable};
 
 /// What the environment says. An empty variable counts as one that is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,8 +15,6 @@ pub struct Environment {
     pub transcript_path: Option<PathBuf>,
     /// `CODEX_COMPANION_STATE_DIR`.
     pub state_dir: Option<PathBuf>,
-    /// `CODEX_COMPANION_CODEX`: the codex program.
-    pub codex: Option<PathBuf>,
     /// `CODEX_COMPANION_APP_SERVER_ENDPOINT`: the broker to use.
     pub app_server_endpoint: Option<String>,
     /// `CODEX_HOME`.
@@ -35,28 +33,8 @@ pub struct Environment {
     pub state_home: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`, or on Windows `APPDATA`.
     pub config_home: Option<PathBuf>,
-    /// `CODEX_COMPANION_MODEL`
-    pub model: Option<String>,
-    /// `CODEX_COMPANION_EFFORT`
-    pub effort: Option<String>,
-    /// Whether `CODEX_COMPANION_REVIEW_GATE` is `true`.
-    pub review_gate: bool,
-    /// What the user chose in the options of a plugin, weaker than the above and than a project.
-    pub options: PluginOptions,
-    /// The `CODEX_COMPANION_…_MS` variables as they stand, by their settings key; read by
-    /// [`settings`](crate::settings).
-    pub timeouts: Vec<(&'static str, OsString)>,
-}
-
-/// The options of the Claude Code plugin. The host tells them to hooks; `hook session-start` passes them on to the session's shell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PluginOptions {
-    /// `model`
-    pub model: Option<String>,
-    /// `effort`
-    pub effort: Option<String>,
-    /// Whether `review_gate` is `true`.
-    pub review_gate: bool,
+    /// The variables that set settings.
+    pub variables: Variables,
 }
 
 impl Environment {
@@ -76,7 +54,6 @@ impl Environment {
             session_id: text("CODEX_COMPANION_SESSION_ID").or_else(|| text("CLAUDE_CODE_SESSION_ID")),
             transcript_path: path("CODEX_COMPANION_TRANSCRIPT_PATH"),
             state_dir: path("CODEX_COMPANION_STATE_DIR"),
-            codex: path("CODEX_COMPANION_CODEX"),
             app_server_endpoint: text("CODEX_COMPANION_APP_SERVER_ENDPOINT"),
             codex_home: path("CODEX_HOME"),
             claude_env_file: path("CLAUDE_ENV_FILE"),
@@ -86,15 +63,19 @@ impl Environment {
             home: path(if cfg!(windows) { "USERPROFILE" } else { "HOME" }),
             state_home: path(if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_STATE_HOME" }),
             config_home: path(if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" }),
-            model: text("CODEX_COMPANION_MODEL"),
-            effort: text("CODEX_COMPANION_EFFORT"),
-            review_gate: text("CODEX_COMPANION_REVIEW_GATE").is_some_and(|value| value == "true"),
-            options: PluginOptions {
-                model: text("CLAUDE_PLUGIN_OPTION_MODEL"),
-                effort: text("CLAUDE_PLUGIN_OPTION_EFFORT"),
-                review_gate: text("CLAUDE_PLUGIN_OPTION_REVIEW_GATE").is_some_and(|value| value == "true"),
+            variables: Variables {
+                codex: path("CODEX_COMPANION_CODEX"),
+                model: text("CODEX_COMPANION_MODEL"),
+                effort: text("CODEX_COMPANION_EFFORT"),
+                review_gate: text("CODEX_COMPANION_REVIEW_GATE").is_some_and(|value| value == "true"),
+                timeouts: Timeouts::KEYS.iter().filter_map(|key| timeout(key)).collect(),
+                options: PluginOptions {
+                    model: text("CLAUDE_PLUGIN_OPTION_MODEL"),
+                    effort: text("CLAUDE_PLUGIN_OPTION_EFFORT"),
+                    review_gate: text("CLAUDE_PLUGIN_OPTION_REVIEW_GATE")
+                        .is_some_and(|value| value == "true"),
+                },
             },
-            timeouts: Timeouts::KEYS.iter().filter_map(|key| timeout(key)).collect(),
         }
     }
 
@@ -157,11 +138,6 @@ pub fn this_program() -> std::io::Result<PathBuf> {
     std::env::current_exe()
 }
 
-/// The variable of a timeout: `idle_timeout_ms` is `CODEX_COMPANION_IDLE_TIMEOUT_MS`.
-pub(crate) fn variable(key: &str) -> String {
-    format!("CODEX_COMPANION_{}", key.to_ascii_uppercase())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +167,10 @@ mod tests {
     fn timeouts_keep_their_words() {
         let environment =
             environment(&[("CODEX_COMPANION_IDLE_TIMEOUT_MS", "x"), ("CODEX_COMPANION_BROKER_IDLE_MS", "7")]);
-        assert_eq!(environment.timeouts, [("idle_timeout_ms", "x".into()), ("broker_idle_ms", "7".into())]);
+        assert_eq!(
+            environment.variables.timeouts,
+            [("idle_timeout_ms", "x".into()), ("broker_idle_ms", "7".into())]
+        );
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]

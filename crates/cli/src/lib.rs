@@ -17,7 +17,6 @@
 
 pub mod args;
 pub mod commands;
-pub mod engine;
 pub mod environment;
 pub mod exit;
 pub mod progress;
@@ -26,8 +25,10 @@ pub mod prompts;
 pub mod render;
 pub mod review_output;
 pub mod sanitize;
-pub mod settings;
+pub mod signals;
 pub mod stdio;
+
+pub use codex_companion_core::settings;
 
 /// The version of this program, as `--version` prints it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     if matches!(&argv[..], [_, flag] if flag == "--version" || flag == "-V") {
         return match Output::new(io::stdout().lock()).write(&format!("codex-companion {VERSION}\n")) {
             Ok(()) => Exit::Done.into(),
-            Err(failure) => failure.exit().into(),
+            Err(failure) => Exit::from(&failure).into(),
         };
     }
     // What `demo` starts where there is no Codex; a stand-in for `codex app-server`, so it is called the same.
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             tell(&failure, as_json.unwrap_or_else(|| args::asks_for_json(&argv)), &environment);
-            failure.exit().into()
+            Exit::from(&failure).into()
         }
     }
 }

@@ -7,12 +7,13 @@
 //! Errors of writing are ignored: progress is a courtesy, and stderr may be closed.
 
 use std::io::Write;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use codex_companion_core::RunObserver;
+pub use codex_companion_core::TICK;
 
 use crate::sanitize::one_line;
-
-/// How often a caller should [`Progress::tick`] on a terminal.
-pub const TICK: Duration = Duration::from_millis(125);
 
 /// The most characters of any text that is shown.
 const LONGEST: usize = 400;
@@ -189,6 +190,41 @@ pub fn elapsed(time: Duration) -> String {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
         (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
+    }
+}
+
+/// Progress on standard error.
+pub type StderrProgress = Progress<std::io::Stderr, fn() -> Duration>;
+
+/// A progress display on standard error that starts now.
+#[must_use]
+pub fn on_stderr(mode: Mode) -> StderrProgress {
+    fn clock() -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
+    Progress::new(std::io::stderr(), mode, clock)
+}
+
+impl<W: Write, C: Fn() -> Duration> RunObserver for Progress<W, C> {
+    fn phase(&mut self, phase: &str) {
+        Self::phase(self, phase);
+    }
+
+    fn activity(&mut self, what: &str, _ended: bool) {
+        Self::activity(self, what);
+    }
+
+    fn note(&mut self, note: &str) {
+        Self::note(self, note);
+    }
+
+    fn tick(&mut self) {
+        Self::tick(self);
+    }
+
+    fn finish(&mut self) {
+        Self::finish(self);
     }
 }
 

@@ -252,7 +252,7 @@ mod tests {
         assert!(check_length(&"é".repeat(MAX_CHARS)).is_ok());
         let failure = check_length(&"é".repeat(MAX_CHARS + 1)).unwrap_err();
         assert_eq!(failure.to_string(), "the prompt has 1048577 characters; Codex takes 1048576");
-        assert_eq!((failure.kind(), failure.exit().code()), (Kind::PromptTooLong, 2));
+        assert_eq!((failure.kind(), crate::exit::Exit::from(&failure).code()), (Kind::PromptTooLong, 2));
     }
 
     #[cfg(unix)]

@@ -287,7 +287,7 @@ mod tests {
         let mut output = Output::new(Scripted::new(&[Err(ErrorKind::StorageFull)]));
         let failure = output.write("hello").unwrap_err();
         assert_eq!(failure.to_string(), "cannot write to standard output");
-        assert_eq!(failure.exit().code(), 1);
+        assert_eq!(crate::exit::Exit::from(&failure).code(), 1);
         assert!(!output.is_closed());
     }
 }

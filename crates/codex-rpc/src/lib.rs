@@ -49,7 +49,6 @@
 //! # Features
 //!
 //! - `client` (default): everything that needs a runtime.
-//! - `scripted`: a scripted app-server and a scripted model endpoint, for demos and for tests of embedders.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod frame;
@@ -63,8 +62,6 @@ pub mod client;
 pub mod peer;
 #[cfg(feature = "client")]
 pub mod policy;
-#[cfg(feature = "scripted")]
-pub mod scripted;
 #[cfg(feature = "client")]
 pub mod transport;
 

@@ -1,6 +1,6 @@
 //! What the tests of this workspace share. Not published.
 //!
-//! - [`app_server`], [`model`], [`home`], [`Gate`]: the scripted servers of [`codex_rpc::scripted`], re-exported.
+//! - [`app_server`], [`model`], [`home`], [`Gate`]: the scripted servers of [`codex_scripted`], re-exported.
 //! - [`program`]: the program `scripted-codex`, which tests pass as `--codex PATH`, and `scripted-mcp`.
 //! - [`git`]: fixture repositories made by real `git`, free of the machine's configuration.
 //! - [`git_server`]: such a repository on loopback, as programs find one on the network.
@@ -36,7 +36,7 @@ pub mod program;
 pub mod raw;
 pub mod real;
 
-pub use codex_rpc::scripted::{Gate, app_server, home, model};
+pub use codex_scripted::{Gate, app_server, home, model};
 
 /// How long a wait of a test may take before it fails: far longer than anything takes on a slow machine.
 pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use codex_rpc::scripted::app_server::Script;
+use codex_scripted::app_server::Script;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -68,8 +68,8 @@ impl ScriptedCodex {
         (SCRIPT_FILE, self.folder.path().join("script.json"))
     }
 
-    /// A path beside the script, for [`Step::HoldUntilFile`](codex_rpc::scripted::app_server::Step::HoldUntilFile) and
-    /// [`Step::Touch`](codex_rpc::scripted::app_server::Step::Touch) (the script is rewritten by [`ScriptedCodex::new`]
+    /// A path beside the script, for [`Step::HoldUntilFile`](codex_scripted::app_server::Step::HoldUntilFile) and
+    /// [`Step::Touch`](codex_scripted::app_server::Step::Touch) (the script is rewritten by [`ScriptedCodex::new`]
     /// only, so make such paths in a folder of the test).
     pub fn folder(&self) -> &Path {
         self.folder.path()

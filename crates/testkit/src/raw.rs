@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use codex_rpc::scripted::home::CodexHome;
+use codex_scripted::home::CodexHome;
 use serde_json::{Value, json};
 
 use crate::LIMIT;

@@ -100,7 +100,9 @@ fn build(target: &Path) -> Outcome<PathBuf> {
     let mut flags = vec![format!("--remap-path-prefix={}=/build", workspace::root().display())];
     flags.extend(home.map(|home| format!("--remap-path-prefix={}=/cargo", home.display())));
     let mut command = program::cargo();
-    command.args(["build", "--profile", "dist", "--locked", "--package", PROGRAM, "--target-dir"]).arg(&folder);
+    command
+        .args(["build", "--profile", "dist", "--locked", "--package", PROGRAM, "--target-dir"])
+        .arg(&folder);
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).env_remove("RUSTFLAGS");
     program::status(command.current_dir(workspace::root()))?;
     Ok(folder.join("dist").join(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION))

@@ -3,19 +3,36 @@
 use super::Problem;
 use crate::workspace::Package;
 
-const LIBRARIES: &[&str] =
-    &["codex-base", "codex-rpc", "codex-broker", "codex-job-store", "codex-review-target", "codex-gate"];
+const LIBRARIES: &[&str] = &[
+    "codex-base",
+    "codex-rpc",
+    "codex-scripted",
+    "codex-broker",
+    "codex-job-store",
+    "codex-review-target",
+    "codex-gate",
+    "codex-companion-core",
+];
 const TESTKIT: &str = "codex-testkit";
 /// What an example shows beside its own crate: a gate whose reviewer is Codex. Only there.
-const EXAMPLES: &[(&str, &str)] = &[("codex-gate", "codex-rpc")];
+const EXAMPLES: &[(&str, &str)] = &[("codex-gate", "codex-rpc"), ("codex-broker", "codex-scripted")];
 
 /// The crates of the workspace that a crate may use; None for a crate that this page does not know yet.
 fn may_import(package: &str) -> Option<&'static [&'static str]> {
     Some(match package {
-        "codex-base" => &[],
+        "codex-base" | "codex-scripted" => &[],
         "codex-rpc" | "codex-job-store" | "codex-review-target" | "codex-gate" => &["codex-base"],
         "codex-broker" => &["codex-base", "codex-rpc"],
-        TESTKIT => &["codex-rpc"],
+        "codex-companion-core" => &[
+            "codex-base",
+            "codex-rpc",
+            "codex-broker",
+            "codex-job-store",
+            "codex-review-target",
+            "codex-review",
+            "codex-gate",
+        ],
+        TESTKIT => &["codex-rpc", "codex-scripted"],
         "codex-companion" | "codex-guides" | "companion-benches" | "xtask" => LIBRARIES,
         // The command's internals are fuzzed as well: argument strings, and what is read from answers.
         "companion-fuzz-targets" => &[

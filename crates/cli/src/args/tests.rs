@@ -245,7 +245,7 @@ fn conflicts_are_errors() {
     for line in lines {
         let words = argv(&line.split(' ').collect::<Vec<_>>());
         let failure = parse(&words, None, false).expect_err(line);
-        assert_eq!(failure.exit().code(), 2, "{line}");
+        assert_eq!(crate::exit::Exit::from(&failure).code(), 2, "{line}");
     }
 }
 
@@ -280,7 +280,7 @@ fn wrong_usage_names_the_nearest() {
         let failure = refused(&line.split_whitespace().collect::<Vec<_>>());
         assert_eq!(failure.to_string(), message, "{line}");
         assert_eq!(failure.hint(), Some(hint), "{line}");
-        assert_eq!((failure.kind(), failure.exit().code()), (Kind::Usage, 2), "{line}");
+        assert_eq!((failure.kind(), crate::exit::Exit::from(&failure).code()), (Kind::Usage, 2), "{line}");
     }
 }
 

@@ -7,10 +7,10 @@ use super::jobs::{Jobs, Recorder};
 use super::work::{self, Request, What};
 use super::{Answer, App};
 use crate::args::{AdversarialReviewArgs, Format, ReviewArgs, RunArgs, TaskArgs};
-use crate::engine::ThreadChoice;
 use crate::exit::{Exit, Failure, Kind};
 use crate::prompt::{Patience, PromptArgs, Source};
 use crate::stdio;
+use codex_companion_core::codex::ThreadChoice;
 
 /// How long a piped standard input may be silent when it need not hold anything.
 const FOCUS_PATIENCE: Duration = Duration::from_secs(2);
@@ -97,7 +97,7 @@ pub(super) fn answer(executed: work::Executed, format: Format) -> Answer {
     let show = ran.outcome.is_success() || format == Format::Json || matches!(report, work::Report::Task(_));
     Answer {
         stdout: if show { report.render(format) } else { String::new() },
-        exit: failure.as_ref().map_or(Exit::Done, Failure::exit),
+        exit: failure.as_ref().map_or(Exit::Done, Exit::from),
         failure,
     }
 }

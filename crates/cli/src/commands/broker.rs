@@ -8,13 +8,14 @@ use codex_broker::{ConnectErrorKind, Endpoint, Launch, ServeOptions, Served};
 use serde_json::json;
 
 use super::{Answer, App, block_on, work_tree};
-use crate::args::{BrokerAction, BrokerStopArgs, BrokerUse, JsonArgs, RunArgs};
-use crate::engine::shared::{self, Shared, Via};
-use crate::engine::{self, Codex};
+use crate::args::{BrokerAction, BrokerStopArgs, JsonArgs, RunArgs};
 use crate::environment;
 use crate::exit::{Exit, Failure, Kind};
 use crate::render::SessionRuntime;
 use crate::settings::Settings;
+use codex_companion_core::StateDir;
+use codex_companion_core::codex::{BrokerRoute, Codex, Transport, child, is_listening};
+use codex_companion_core::settings::BrokerUse;
 
 /// How long a stop may take: the turns that still run are seen out.
 const STOP: Duration = Duration::from_secs(30);
@@ -51,14 +52,19 @@ fn named(app: &App) -> Result<Option<Endpoint>, Failure> {
 /// Where the broker of this workspace, Codex home and codex program is. `None` without a folder for state.
 pub(super) fn endpoint(app: &App, codex: &Codex) -> Option<Endpoint> {
     let (state_root, home) = (app.environment.state_root()?, app.environment.codex_home()?);
-    Some(shared::endpoint(&state_root, &environment::temporary_folder(), &codex.cwd, &home, &codex.program))
+    Some(StateDir::new(state_root).broker(
+        &environment::temporary_folder(),
+        &codex.cwd,
+        &home,
+        &codex.program,
+    ))
 }
 
 /// The broker of this workspace, if one listens. Cheap, and wrong about nothing that matters when Codex is missing.
 pub(super) fn listening(app: &App, root: &Path) -> Option<Endpoint> {
     let settings = app.settings(Some(root), None).ok()?;
     let codex = app.codex(&settings, root, &RunArgs::default()).ok()?;
-    named(app).ok()?.or_else(|| endpoint(app, &codex)).filter(shared::listens)
+    named(app).ok()?.or_else(|| endpoint(app, &codex)).filter(is_listening)
 }
 
 /// How Codex is reached, for `status` and `setup`.
@@ -76,9 +82,14 @@ pub(super) fn runtime(endpoint: Option<&Endpoint>) -> SessionRuntime {
 }
 
 /// Whether a command goes through the broker.
-pub(super) fn via(app: &App, settings: &Settings, codex: &Codex, background: bool) -> Result<Via, Failure> {
+pub(super) fn transport(
+    app: &App,
+    settings: &Settings,
+    codex: &Codex,
+    background: bool,
+) -> Result<Transport, Failure> {
     if settings.broker == BrokerUse::Never {
-        return Ok(Via::Direct);
+        return Ok(Transport::Direct);
     }
     let named = named(app)?;
     let always = settings.broker == BrokerUse::Always || named.is_some();
@@ -87,18 +98,18 @@ pub(super) fn via(app: &App, settings: &Settings, codex: &Codex, background: boo
             .with_hint("leave -c out, or use --broker never"));
     }
     if !codex.overrides.is_empty() {
-        return Ok(Via::Direct);
+        return Ok(Transport::Direct);
     }
     if let Some(endpoint) = named {
         return Ok(through(settings, endpoint, None, false, background));
     }
     let Some(endpoint) = endpoint(app, codex) else {
-        return if always { Err(no_folder()) } else { Ok(Via::Direct) };
+        return if always { Err(no_folder()) } else { Ok(Transport::Direct) };
     };
     let start = (always || background).then(|| command(codex)).transpose()?;
     // In the foreground, one that runs already saves its start; to start one would only cost.
-    if start.is_none() && !shared::listens(&endpoint) {
-        return Ok(Via::Direct);
+    if start.is_none() && !is_listening(&endpoint) {
+        return Ok(Transport::Direct);
     }
     Ok(through(settings, endpoint, start, !always, background))
 }
@@ -109,10 +120,10 @@ fn through(
     start: Option<Vec<OsString>>,
     or_direct: bool,
     background: bool,
-) -> Via {
+) -> Transport {
     // Work in the background can wait for its turn; in the foreground somebody waits for us.
     let queue = background.then_some(settings.timeouts.turn);
-    Via::Broker(Box::new(Shared {
+    Transport::Broker(Box::new(BrokerRoute {
         endpoint,
         start,
         or_direct,
@@ -131,7 +142,7 @@ fn command(codex: &Codex) -> Result<Vec<OsString>, Failure> {
 }
 
 fn serve(app: &App, settings: &Settings, codex: &Codex, endpoint: Endpoint) -> Result<Answer, Failure> {
-    let mut options = ServeOptions::new(endpoint, Launch::child(engine::child(codex)));
+    let mut options = ServeOptions::new(endpoint, Launch::child(child(codex)));
     options.child_idle = settings.timeouts.child_idle;
     options.broker_idle = settings.timeouts.broker_idle;
     options.watched.push(codex.program.clone());
@@ -140,7 +151,7 @@ fn serve(app: &App, settings: &Settings, codex: &Codex, endpoint: Endpoint) -> R
     }
     let served = block_on(async |stop, _| {
         let shutdown = async {
-            stop.wait().await;
+            stop.stopped().await;
         };
         codex_broker::serve(options, shutdown)
             .await
@@ -157,7 +168,7 @@ fn status(settings: &Settings, endpoint: &Endpoint, flags: &JsonArgs) -> Result<
     let status = match asked {
         Ok(status) => Some(status),
         Err(error) if error.kind() == ConnectErrorKind::NotRunning => None,
-        Err(error) => return Err(shared::failure(&error)),
+        Err(error) => return Err(Failure::from(error)),
     };
     let stdout = match (&status, flags.json) {
         (Some(status), true) => {
@@ -200,7 +211,7 @@ fn stop(endpoint: &Endpoint, flags: &BrokerStopArgs) -> Result<Answer, Failure> 
         Err(error) if error.kind() == ConnectErrorKind::NotRunning => {
             ("No broker runs for this workspace.\n", false)
         }
-        Err(error) => return Err(shared::failure(&error)),
+        Err(error) => return Err(Failure::from(error)),
     };
     let stdout = if flags.out.json { format!("{:#}\n", json!({ "stopped": was })) } else { text.to_owned() };
     Ok(Answer { stdout, exit: Exit::Done, failure: None })

@@ -19,11 +19,13 @@ use std::time::Duration;
 use codex_rpc::client::TurnLimits;
 
 use crate::args::{Cli, Command, GlobalArgs, RunArgs};
-use crate::engine::{self, Codex, Progress, Stop, StopHandle, Via};
 use crate::environment::{Environment, working_directory};
 use crate::exit::{Exit, Failure, Kind};
+use crate::progress::StderrProgress as Progress;
 use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile};
-use crate::{args, progress};
+use crate::{args, progress, signals};
+use codex_companion_core::codex::{self, Codex};
+use codex_companion_core::{Stop, StopHandle, Workspace};
 
 pub use demo::serve as serve_demo;
 pub use jobs::worker;
@@ -118,12 +120,24 @@ impl App {
     /// The same from wherever it is used: the codex program is named from where the user stands.
     fn anchored(&self) -> Self {
         let mut app = self.clone();
-        for codex in [&mut app.global.codex, &mut app.environment.codex].into_iter().flatten() {
+        for codex in [&mut app.global.codex, &mut app.environment.variables.codex].into_iter().flatten() {
             if codex.components().count() > 1 {
                 *codex = self.cwd.join(&*codex);
             }
         }
         app
+    }
+
+    /// What the flags set.
+    fn flags(&self, run: Option<&RunArgs>) -> Flags {
+        let mut flags = Flags { codex: self.global.codex.clone(), ..Flags::default() };
+        if let Some(run) = run {
+            flags.model.clone_from(&run.model);
+            flags.effort.clone_from(&run.effort);
+            flags.broker = run.broker.map(Into::into);
+            flags.timeout = run.timeout_ms.map(Duration::from_millis);
+        }
+        flags
     }
 
     /// The settings that hold in a work tree.
@@ -136,7 +150,7 @@ impl App {
             Some(root) => SettingsFile::read(&root.join(PROJECT_FILE))?,
             None => None,
         };
-        Settings::resolve(user.as_ref(), project.as_ref(), &self.environment, Flags::new(&self.global, run))
+        Settings::resolve(user.as_ref(), project.as_ref(), &self.environment.variables, self.flags(run))
     }
 
     /// The codex program, as it is to be started in `root`.
@@ -147,15 +161,8 @@ impl App {
             1 => named.to_path_buf(),
             _ => self.cwd.join(named),
         });
-        let program = engine::locate_codex(named.as_deref(), path.map(OsString::as_os_str))?;
-        Ok(Codex {
-            program,
-            overrides: run.config.clone(),
-            env: Vec::new(),
-            cwd: root.to_path_buf(),
-            handshake: settings.timeouts.handshake,
-            via: Via::Direct,
-        })
+        let program = codex::locate(named.as_deref(), path.map(OsString::as_os_str))?;
+        Ok(Codex::new(program, root).overrides(run.config.clone()).handshake(settings.timeouts.handshake))
     }
 
     /// The same, through the workspace's shared app-server where that pays: for work in the background it is started, in the
@@ -168,7 +175,7 @@ impl App {
         background: bool,
     ) -> Result<Codex, Failure> {
         let mut codex = self.codex(settings, root, run)?;
-        codex.via = broker::via(self, settings, &codex, background)?;
+        codex.transport = broker::transport(self, settings, &codex, background)?;
         Ok(codex)
     }
 
@@ -176,7 +183,7 @@ impl App {
     fn progress(&self) -> Progress {
         let width = progress::terminal_width();
         let mode = progress::Mode::choose(self.global.quiet, width, self.environment.no_color);
-        engine::progress(mode)
+        progress::on_stderr(mode)
     }
 
     /// A note on stderr, unless nothing is to be said there.
@@ -191,7 +198,7 @@ fn block_on<T>(work: impl AsyncFnOnce(&mut Stop, StopHandle) -> Result<T, Failur
     let runtime =
         runtime.map_err(|error| Failure::new(Kind::Internal, "cannot start the runtime").caused_by(error))?;
     let result = runtime.block_on(async {
-        let (mut stop, handle) = Stop::listen()?;
+        let (mut stop, handle) = signals::listen()?;
         work(&mut stop, handle).await
     });
     // A read of standard input that nobody ends must not keep the process.
@@ -199,12 +206,9 @@ fn block_on<T>(work: impl AsyncFnOnce(&mut Stop, StopHandle) -> Result<T, Failur
     result
 }
 
-/// The root of the work tree around a folder: the nearest one above it with a `.git`; outside of any, the folder itself.
-/// Cheap, because every command that looks at jobs begins with it.
+/// The root of the workspace of a directory.
 fn work_tree(cwd: &Path) -> PathBuf {
-    let real = cwd.canonicalize().unwrap_or_else(|_| cwd.to_path_buf());
-    let root = real.ancestors().find(|folder| folder.join(".git").exists());
-    root.map_or_else(|| real.clone(), Path::to_path_buf)
+    Workspace::find(cwd).root().to_path_buf()
 }
 
 /// How long a turn may take.

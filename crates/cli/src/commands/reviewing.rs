@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use codex_review_target::{
-    Budget, Cancel, CollectOptions, Context, Error, ErrorKind, Recommendation, ResolveOptions,
-    Scope as TargetScope, Target, collect, measure, recommend, resolve,
+    Budget, Cancel, CollectOptions, Context, Recommendation, ResolveOptions, Scope as TargetScope, Target,
+    collect, measure, recommend, resolve,
 };
 
 use crate::args::{Scope, TargetArgs};
-use crate::engine::{self, Ran, Stop, Watch};
 use crate::exit::{Failure, Kind};
 use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
 use crate::review_output::Reading;
+use codex_companion_core::codex::FinishedTurn;
+use codex_companion_core::{RunObserver, Stop};
 
 /// How many files that are not sent whole are named on stderr.
 const LEFT_OUT_SHOWN: usize = 5;
@@ -29,37 +30,17 @@ pub(super) fn target(folder: &Path, flags: &TargetArgs) -> Result<Target, Failur
     if let Some(commit) = &flags.commit {
         options = options.commit(commit);
     }
-    resolve(folder, &options).map_err(from_target)
+    resolve(folder, &options).map_err(Failure::from)
 }
 
 /// Whether a review of a change is worth waiting for, and why. Bounded: it counts no more than it takes to tell.
 pub(super) fn recommendation(target: &Target) -> Result<Recommendation, Failure> {
-    measure(target, &Budget::default(), &Cancel::new()).map(|size| recommend(&size)).map_err(from_target)
-}
-
-/// An error about the repository, as the user is told.
-pub(super) fn from_target(error: Error) -> Failure {
-    let kind = match error.kind() {
-        ErrorKind::NotARepository | ErrorKind::BareRepository => Kind::NotARepository,
-        ErrorKind::UnknownRevision => Kind::UnknownRevision,
-        ErrorKind::NoMergeBase => Kind::NoMergeBase,
-        ErrorKind::NothingToReview => Kind::NothingToReview,
-        ErrorKind::NoDefaultBranch => Kind::NoDefaultBranch,
-        ErrorKind::InvalidRequest => Kind::Usage,
-        ErrorKind::Cancelled => Kind::Interrupted,
-        _ => Kind::Repository,
-    };
-    let failure = Failure::new(kind, error.to_string());
-    let failure = match error.hint() {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    };
-    failure.caused_by(error)
+    measure(target, &Budget::default(), &Cancel::new()).map(|size| recommend(&size)).map_err(Failure::from)
 }
 
 /// Looks at the change, and says on stderr what is reviewed. Beside the runtime, so that a stop is heard meanwhile.
 pub(super) async fn context(
-    watch: &mut dyn Watch,
+    watch: &mut dyn RunObserver,
     target: &Target,
     stop: &mut Stop,
 ) -> Result<Context, Failure> {
@@ -71,10 +52,10 @@ pub(super) async fn context(
     let context = tokio::select! {
         looked = looking => looked
             .map_err(|error| Failure::new(Kind::Internal, "the look at the change broke").caused_by(error))?
-            .map_err(from_target)?,
-        stopped = stop.wait() => {
+            .map_err(Failure::from)?,
+        stopped = stop.stopped() => {
             cancel.cancel();
-            return Err(stopped.failure());
+            return Err(stopped.into());
         }
     };
     watch.note(&format!("reviewing the {}", context.summary));
@@ -82,7 +63,7 @@ pub(super) async fn context(
 }
 
 /// Says on stderr which files the reviewer is only told about, and why.
-pub(super) fn tell_left_out(watch: &mut dyn Watch, context: &Context) {
+pub(super) fn tell_left_out(watch: &mut dyn RunObserver, context: &Context) {
     let left_out: Vec<_> = context.manifest.left_out().collect();
     for entry in left_out.iter().take(LEFT_OUT_SHOWN) {
         let reason = entry.reason.as_deref().unwrap_or("not sent");
@@ -120,7 +101,7 @@ pub(super) fn report(kind: ReviewKind, target: &Target, context: &Context) -> Bo
 /// Fills in what came of the turn; gives why it is not the review that was asked for, if it is not.
 pub(super) fn fill(
     report: &mut ReviewReport,
-    ran: &Ran,
+    ran: &FinishedTurn,
     read: impl FnOnce(&str) -> Reading,
 ) -> Option<Failure> {
     let outcome = &ran.outcome;
@@ -133,7 +114,7 @@ pub(super) fn fill(
     report.codex.reasoning.clone_from(&outcome.reasoning);
     report.reasoning_summary.clone_from(&outcome.reasoning);
     report.raw_output = text;
-    let mut failure = engine::from_ran(ran);
+    let mut failure = ran.error();
     // Only a turn that completed has a verdict.
     if let Some(answer) = outcome.answer() {
         let reading = read(answer);

@@ -11,10 +11,11 @@ use codex_rpc::protocol::{Account, AccountReadParams, AccountReadResponse, Confi
 
 use super::{Answer, App, block_on, broker, work_tree};
 use crate::args::SetupArgs;
-use crate::engine::{self, Codex, Stop, Via};
 use crate::exit::{Exit, Failure, Kind};
 use crate::render::{self, Auth, SetupReport, Tool};
 use crate::sanitize::one_line;
+use codex_companion_core::Stop;
+use codex_companion_core::codex::{self, Codex};
 
 /// The npm package of Codex.
 const PACKAGE: &str = "@openai/codex";
@@ -30,7 +31,7 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         ..SetupReport::default()
     };
     let path = app.environment.path.as_deref();
-    let npm = engine::in_path(OsStr::new("npm"), path);
+    let npm = codex::in_path(OsStr::new("npm"), path);
     report.npm = match &npm {
         Some(npm) => Tool { available: true, detail: npm.display().to_string() },
         None => Tool { available: false, detail: "npm is not in PATH".to_owned() },
@@ -46,7 +47,7 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         report.review_gate_enabled = super::gate::is_on(app, &jobs)?;
         jobs.tell_notices(app);
     }
-    let find = || engine::locate_codex(settings.codex.as_deref(), path);
+    let find = || codex::locate(settings.codex.as_deref(), path);
     let program = match find() {
         Err(failure) if flags.install => {
             install(app, npm.as_deref().map(OsString::from).ok_or(failure)?)?;
@@ -75,14 +76,7 @@ fn inspect(
     report: &mut SetupReport,
 ) -> Result<(), Failure> {
     let place = program.display().to_string();
-    let codex = Codex {
-        program,
-        overrides: Vec::new(),
-        env: Vec::new(),
-        cwd: app.cwd.clone(),
-        handshake,
-        via: Via::Direct,
-    };
+    let codex = Codex::new(program, &app.cwd).handshake(handshake);
     let asked = block_on(async |stop, _| ask(&codex, stop).await);
     let asked = match asked {
         Ok(asked) => asked,
@@ -103,7 +97,7 @@ fn inspect(
     report.codex = Tool { available: true, detail: format!("{} ({place})", asked.version) };
     report.auth = auth(&asked);
     if !report.auth.logged_in {
-        report.next_steps.extend(engine::not_signed_in().hint().map(str::to_owned));
+        report.next_steps.extend(Failure::not_signed_in().hint().map(str::to_owned));
     }
     Ok(())
 }
@@ -115,10 +109,10 @@ struct Asked {
 }
 
 async fn ask(codex: &Codex, stop: &mut Stop) -> Result<Asked, Failure> {
-    let client = engine::connect(codex, Arc::new(Decline), stop).await?;
+    let client = codex::connect(codex, Arc::new(Decline), stop).await?;
     let asked = tokio::select! {
         asked = questions(&client) => Ok(asked),
-        stopped = stop.wait() => Err(stopped.failure()),
+        stopped = stop.stopped() => Err(stopped.into()),
     };
     client.shutdown().await;
     asked
@@ -130,7 +124,7 @@ async fn questions(client: &Client) -> Asked {
     let version = client.server().codex_version().unwrap_or("unknown version");
     Asked {
         version: format!("codex {}", one_line(version, 40)),
-        account: account.map_err(|error| engine::from_client(&error).to_string()),
+        account: account.map_err(|error| Failure::from(&error).to_string()),
         provider: config.ok().and_then(|config| config.config.model_provider),
     }
 }

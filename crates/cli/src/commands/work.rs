@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::{App, block_on, limits, reviewing};
 use crate::args::{Approvals, Format, RunArgs, TargetArgs};
-use crate::engine::{self, Access, Ask, Codex, Ran, Stop, StopHandle, ThreadChoice, Watch, Work};
 use crate::exit::{Failure, Kind};
 use crate::prompt;
 use crate::prompts::AdversarialReview;
@@ -18,6 +17,8 @@ use crate::render::{self, ErrorReport, ReviewKind, ReviewReport, TaskReport};
 use crate::review_output::{Verdict, output_schema, read_native, read_review};
 use crate::sanitize::one_line;
 use crate::settings::Settings;
+use codex_companion_core::codex::{self, Access, Codex, FinishedTurn, ThreadChoice, TurnInput, TurnRequest};
+use codex_companion_core::{RunObserver, Stop, StopHandle};
 
 /// The version of [`Request`] as jobs keep it.
 const VERSION: u32 = 1;
@@ -136,7 +137,7 @@ pub(super) struct Executed {
     pub(super) report: Report,
     /// Why the report is not what was asked for.
     pub(super) failure: Option<Failure>,
-    pub(super) ran: Ran,
+    pub(super) ran: FinishedTurn,
 }
 
 /// A report of either family.
@@ -190,14 +191,14 @@ pub(super) fn execute<G>(
     request: &Request,
     checked: Checked,
     job_id: Option<String>,
-    watch: &mut dyn Watch,
+    watch: &mut dyn RunObserver,
     begin: impl FnOnce(StopHandle) -> G,
 ) -> Result<Executed, Failure> {
     let Checked { settings, codex, root, target, .. } = checked;
     let ran = block_on(async |stop, handle| {
         let _guard = begin(handle);
         let (work, report) = compose(request, &settings, &root, target.as_ref(), watch, stop).await?;
-        Ok((engine::run(&codex, &work, watch, stop).await?, report))
+        Ok((codex::run(&codex, &work, watch, stop).await?, report))
     });
     watch.finish();
     let (ran, mut report) = ran?;
@@ -222,15 +223,15 @@ async fn compose(
     settings: &Settings,
     root: &Path,
     target: Option<&Target>,
-    watch: &mut dyn Watch,
+    watch: &mut dyn RunObserver,
     stop: &mut Stop,
-) -> Result<(Work, Report), Failure> {
+) -> Result<(TurnRequest, Report), Failure> {
     let (ask, access, thread, report) = match (&request.what, target) {
         (What::Review { .. }, Some(target)) => {
             let context = reviewing::context(watch, target, stop).await?;
             let report = reviewing::report(ReviewKind::Native, target, &context);
             (
-                Ask::Review(codex_target(target)),
+                TurnInput::Review(codex_target(target)),
                 Access::default(),
                 ThreadChoice::Ephemeral,
                 Report::Review(report),
@@ -244,7 +245,7 @@ async fn compose(
             let label = target.label();
             let text = AdversarialReview { target: &label, context: &context.text, guidance, focus }.prompt();
             prompt::check_length(&text)?;
-            let ask = Ask::Prompt { text, output_schema: Some(output_schema()) };
+            let ask = TurnInput::Prompt { text, output_schema: Some(output_schema()) };
             (ask, Access::default(), ThreadChoice::Ephemeral, Report::Review(report))
         }
         (What::Task { prompt, write, approvals, thread }, _) => {
@@ -257,8 +258,8 @@ async fn compose(
                     Some(list)
                 }
             };
-            let access = Access { write: *write, ask };
-            let ask = Ask::Prompt { text: prompt.clone(), output_schema: None };
+            let access = Access { write: *write, approvals: ask };
+            let ask = TurnInput::Prompt { text: prompt.clone(), output_schema: None };
             (ask, access, thread.clone(), Report::Task(Box::default()))
         }
         (What::Review { .. } | What::AdversarialReview { .. }, None) => {
@@ -266,7 +267,7 @@ async fn compose(
         }
     };
     let (model, effort) = (settings.model.clone(), settings.effort.clone());
-    Ok((Work { thread, ask, access, model, effort, limits: limits(settings) }, report))
+    Ok((TurnRequest { thread, input: ask, access, model, effort, limits: limits(settings) }, report))
 }
 
 /// What the reviewer is told when the change is too large to be sent.
@@ -287,9 +288,14 @@ fn codex_target(target: &Target) -> ReviewTarget {
     }
 }
 
-fn fill_task(report: &mut TaskReport, ran: &Ran, root: &Path, job_id: Option<&str>) -> Option<Failure> {
+fn fill_task(
+    report: &mut TaskReport,
+    ran: &FinishedTurn,
+    root: &Path,
+    job_id: Option<&str>,
+) -> Option<Failure> {
     let outcome = &ran.outcome;
-    let failure = engine::from_ran(ran);
+    let failure = ran.error();
     let relative = |path: &str| {
         let inside = Path::new(path).strip_prefix(root).map(|path| path.to_string_lossy().into_owned());
         inside.unwrap_or_else(|_| path.to_owned())

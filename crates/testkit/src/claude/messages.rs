@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use codex_rpc::scripted::model::{ModelEndpoint, ModelRequest, Reply, Scenario};
+use codex_scripted::model::{ModelEndpoint, ModelRequest, Reply, Scenario};
 use serde_json::Value;
 
 use super::Say;

@@ -1,7 +1,7 @@
 //! One answer of a scripted Claude.
 
-use codex_rpc::scripted::Gate;
-use codex_rpc::scripted::model::Reply;
+use codex_scripted::Gate;
+use codex_scripted::model::Reply;
 use serde_json::{Value, json};
 
 /// One answer of a scripted Claude: text, tool calls, or an API error.

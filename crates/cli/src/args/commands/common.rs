@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::settings;
+
 /// What is to be reviewed.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -73,6 +75,16 @@ pub enum BrokerUse {
     Never,
 }
 
+impl From<BrokerUse> for settings::BrokerUse {
+    fn from(broker: BrokerUse) -> Self {
+        match broker {
+            BrokerUse::Auto => Self::Auto,
+            BrokerUse::Always => Self::Always,
+            BrokerUse::Never => Self::Never,
+        }
+    }
+}
+
 /// How the answer is written.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
@@ -118,17 +130,12 @@ pub struct JsonArgs {
     pub json: bool,
 }
 
-/// Short names of models. The first is the reference plugin's.
-pub const MODEL_ALIASES: &[(&str, &str)] = &[("spark", "gpt-5.3-codex-spark")];
-
 /// A model's name with aliases resolved; surrounding white space and the case of an alias do not matter.
 ///
 /// # Errors
 /// When there is no name.
 pub fn model(value: &str) -> Result<String, String> {
-    let name = non_empty(value)?;
-    let alias = MODEL_ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(&name));
-    Ok(alias.map_or(name, |(_, model)| (*model).to_owned()))
+    settings::model(value).ok_or_else(|| "it is empty".to_owned())
 }
 
 pub(super) fn non_empty(value: &str) -> Result<String, String> {

@@ -7,21 +7,21 @@
 mod repository;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use codex_rpc::scripted::app_server::{Script, Step, Turn, serve_stdio};
-use codex_rpc::scripted::home::CodexHome;
-use codex_rpc::scripted::model::{Finding, ModelEndpoint, Reply, Scenario};
+use codex_scripted::app_server::{Script, Step, Turn, serve_stdio};
+use codex_scripted::home::CodexHome;
+use codex_scripted::model::{Finding, ModelEndpoint, Reply, Scenario};
 use serde_json::json;
 
 use self::repository::{BUGGY_FILE, Repository};
 use super::work::{self, Request, What};
 use super::{Answer, App, asking};
 use crate::args::{Format, RunArgs, TargetArgs};
-use crate::engine::{self, Codex};
 use crate::environment;
 use crate::exit::{Failure, Kind};
+use codex_companion_core::codex::{self, Codex};
 
 /// The model that the demo says it talks to: one that no catalogue has.
 const MODEL: &str = "scripted-model";
@@ -29,8 +29,8 @@ const MODEL: &str = "scripted-model";
 pub(super) fn run(app: &App) -> Result<Answer, Failure> {
     let repository = Repository::create(app.environment.path.as_deref())?;
     let root = repository.path();
-    let named = app.global.codex.as_deref().or(app.environment.codex.as_deref());
-    let real = match (named, engine::locate_codex(named, app.environment.path.as_deref())) {
+    let named = app.global.codex.as_deref().or(app.environment.variables.codex.as_deref());
+    let real = match (named, codex::locate(named, app.environment.path.as_deref())) {
         (_, Ok(program)) => Some(program),
         (Some(_), Err(failure)) => return Err(failure),
         (None, Err(_)) => None,
@@ -44,12 +44,12 @@ pub(super) fn run(app: &App) -> Result<Answer, Failure> {
             home = CodexHome::new(endpoint.base_url()).map_err(cannot("make a private CODEX_HOME"))?;
             let env = home.env().map(|(name, value)| (OsString::from(name), value.as_os_str().to_owned()));
             let who = format!("your {} against a scripted model on this machine", program.display());
-            (Codex { env: env.to_vec(), ..codex(program, root) }, who)
+            (Codex::new(program, root).env(env.to_vec()), who)
         }
         None => {
             let program = environment::this_program().map_err(cannot("find this program"))?;
             (
-                codex(program, root),
+                Codex::new(program, root),
                 "no `codex` in PATH, so its app-server is scripted as well as the model".to_owned(),
             )
         }
@@ -70,17 +70,6 @@ pub(super) fn run(app: &App) -> Result<Answer, Failure> {
     );
     repository.remove()?;
     Ok(Answer { stdout, ..answer })
-}
-
-fn codex(program: PathBuf, root: &Path) -> Codex {
-    Codex {
-        program,
-        overrides: Vec::new(),
-        env: Vec::new(),
-        cwd: root.to_path_buf(),
-        handshake: crate::settings::Timeouts::default().handshake,
-        via: crate::engine::Via::Direct,
-    }
 }
 
 /// What the scripted model does: looks at the change, then finds the bug in it.
@@ -117,7 +106,7 @@ pub fn serve() -> ExitCode {
         "overall_confidence_score": 0.9,
     });
     let turn = Turn::new([Step::command("git diff", repository::DIFF), Step::say(review.to_string())]);
-    let models = vec![codex_rpc::scripted::app_server::model(MODEL, &["medium"], true)];
+    let models = vec![codex_scripted::app_server::model(MODEL, &["medium"], true)];
     match serve_stdio(Script::new().models(models).review(turn)) {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         Err(_) => ExitCode::FAILURE,

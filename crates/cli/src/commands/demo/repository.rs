@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::engine;
 use crate::exit::{Failure, Kind};
 
 /// The file with the bug, relative to the root.
@@ -80,7 +79,7 @@ impl Repository {
         let io = |error: std::io::Error| {
             Failure::new(Kind::Io, "cannot make a throw-away repository").caused_by(error)
         };
-        let git = engine::in_path(OsStr::new("git"), path).ok_or_else(|| {
+        let git = codex_companion_core::codex::in_path(OsStr::new("git"), path).ok_or_else(|| {
             Failure::new(Kind::Io, "the demo needs `git` to make its throw-away repository")
                 .with_hint("install git")
         })?;
@@ -155,7 +154,7 @@ mod tests {
     fn the_diff_is_what_git_says() {
         let path = std::env::var_os("PATH");
         let repository = Repository::create(path.as_deref()).unwrap();
-        let git = engine::in_path(OsStr::new("git"), path.as_deref()).unwrap();
+        let git = codex_companion_core::codex::in_path(OsStr::new("git"), path.as_deref()).unwrap();
         let output = Command::new(git)
             .args(["diff", "--no-color", "--no-ext-diff"])
             .current_dir(repository.path())

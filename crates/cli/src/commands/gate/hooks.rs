@@ -18,10 +18,10 @@ use crate::commands::jobs::Jobs;
 use crate::commands::jobs::untold::{self, Audience};
 use crate::commands::slash::tell;
 use crate::commands::{Answer, App, block_on, slash, work_tree};
-use crate::engine::{Stop, StopHandle, Stopped, Watch};
 use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::stdio;
+use codex_companion_core::{RunObserver, Stop, StopHandle, StopReason};
 
 /// What stands before prompts that the host wrote itself.
 const NOTIFICATION: &str = "<task-notification>";
@@ -159,7 +159,7 @@ async fn while_read<T>(handle: &StopHandle, work: impl Future<Output = T>) -> T 
             () = tokio::time::sleep(LOOK) => {}
         }
         if stdio::reader_is_gone() {
-            handle.ask(Stopped::Terminate);
+            handle.stop(StopReason::Terminate);
         }
     }
 }
@@ -263,7 +263,7 @@ fn document(event: StopEvent, decision: &Decision, told: &[String], ended: &[Str
 /// Nobody watches a hook.
 struct Quiet;
 
-impl Watch for Quiet {
+impl RunObserver for Quiet {
     fn phase(&mut self, _phase: &str) {}
     fn activity(&mut self, _what: &str, _over: bool) {}
     fn note(&mut self, _note: &str) {}

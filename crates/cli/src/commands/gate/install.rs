@@ -133,7 +133,7 @@ fn write(path: &Path, script: &str, new: bool) -> io::Result<()> {
 /// What git says; `None` when it says no. Git itself is asked because only it knows all places of its configuration; a
 /// repository that has hooks has a git that runs them.
 pub(super) fn git(app: &App, words: &[&str]) -> Result<Option<String>, Failure> {
-    let program = crate::engine::in_path(OsStr::new("git"), app.environment.path.as_deref())
+    let program = codex_companion_core::codex::in_path(OsStr::new("git"), app.environment.path.as_deref())
         .ok_or_else(|| Failure::new(Kind::Repository, "git is not in PATH"))?;
     let output = Command::new(program)
         .args(words)

@@ -27,11 +27,11 @@ pub(super) use once::run;
 
 use self::state::{StateFile, now};
 use super::App;
-use super::jobs::{self, Jobs};
-use crate::engine::{Stop, StopHandle, Watch};
+use super::jobs::Jobs;
 use crate::environment::Environment;
 use crate::exit::Failure;
 use crate::settings::{PROJECT_FILE, Settings, SettingsFile};
+use codex_companion_core::{RunObserver, Stop, StopHandle};
 
 /// The command that turns the gate off.
 const TURN_OFF: &str = "codex-companion setup --disable-review-gate";
@@ -39,7 +39,7 @@ const TURN_OFF: &str = "codex-companion setup --disable-review-gate";
 /// Turns the gate on or off for the workspace; says what was done.
 pub(super) fn set(app: &App, on: bool) -> Result<String, Failure> {
     let jobs = Jobs::open(app)?;
-    jobs.store.set_config(|config| config.stop_review_gate = on).map_err(|error| jobs::failure(&error))?;
+    jobs.store.set_config(|config| config.stop_review_gate = on)?;
     jobs.tell_notices(app);
     let word = if on { "on" } else { "off" };
     Ok(format!("turned the review gate {word} for {}", jobs.root.display()))
@@ -47,7 +47,7 @@ pub(super) fn set(app: &App, on: bool) -> Result<String, Failure> {
 
 /// Whether turns in the workspace are reviewed before they end: what `setup` said, else the settings.
 pub(super) fn is_on(app: &App, jobs: &Jobs) -> Result<bool, Failure> {
-    let config = jobs.store.config().map_err(|error| jobs::failure(&error))?;
+    let config = jobs.store.config()?;
     if config.stop_review_gate || jobs.store.folder().join("config.json").exists() {
         return Ok(config.stop_review_gate);
     }
@@ -110,7 +110,7 @@ impl<'a> Gate<'a> {
     async fn judge(
         &mut self,
         targets: Vec<Target>,
-        watch: &mut dyn Watch,
+        watch: &mut dyn RunObserver,
         (stop, handle): (&mut Stop, &StopHandle),
     ) -> Decision {
         let (request, policy) = (&self.request, &self.policy);
@@ -152,7 +152,7 @@ impl<'a> Gate<'a> {
         &self,
         targets: Vec<Target>,
         open: Option<&str>,
-        watch: &mut dyn Watch,
+        watch: &mut dyn RunObserver,
         (stop, handle): (&mut Stop, &StopHandle),
     ) -> Result<codex_gate::Reply, NotReviewed> {
         let (label, changes) = self
@@ -180,7 +180,7 @@ impl<'a> Gate<'a> {
         let why = tokio::select! {
             done = done => return done.map_err(|_| NotReviewed::new(Why::Failed, "a fault in codex-companion")),
             () = tokio::time::sleep(self.left()) => Why::TimedOut,
-            _ = stop.wait() => Why::Cancelled,
+            _ = stop.stopped() => Why::Cancelled,
         };
         cancel.cancel();
         Err(reviewer::stopped(why, self.policy.deadline(None)))

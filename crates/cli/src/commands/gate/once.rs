@@ -14,11 +14,11 @@ use super::{Gate, install, reviewer, tree, unread};
 use crate::args::{Format, GateAction, GateArgs, GitHook, OnError, TargetArgs};
 use crate::commands::jobs::Jobs;
 use crate::commands::{Answer, App, block_on, reviewing, work_tree};
-use crate::engine::{Stop, StopHandle, Watch};
 use crate::exit::{Exit, Failure, Kind};
 use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
 use crate::review_output::{self, ReviewResult, Verdict};
 use crate::stdio;
+use codex_companion_core::{RunObserver, Stop, StopHandle};
 
 pub(in crate::commands) fn run(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     match &flags.action {
@@ -69,7 +69,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
             progress.note(&format!("reviewing the {label}"));
             let decided = block_on(async |stop, handle| {
                 let decision = judge(&mut gate, targets, &mut progress, (stop, &handle)).await;
-                stopped = stop.asked();
+                stopped = stop.reason();
                 Ok(decision)
             });
             progress.finish();
@@ -84,7 +84,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
         Decided::NotReviewed { failure, .. } if failure.why == Why::Cancelled);
     if let Some(stopped) = stopped.filter(|_| cancelled) {
         // Whoever ended it wants no decision, whatever is to become of failures.
-        return Err(stopped.failure());
+        return Err(stopped.into());
     }
     Ok(answer(app, flags, &label, &decision))
 }
@@ -92,7 +92,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
 async fn judge(
     gate: &mut Gate<'_>,
     targets: Vec<Target>,
-    watch: &mut dyn Watch,
+    watch: &mut dyn RunObserver,
     (stop, handle): (&mut Stop, &StopHandle),
 ) -> Decision {
     let theirs = targets.clone();
@@ -169,7 +169,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
                     && matches!(error.kind(), ErrorKind::NothingToReview | ErrorKind::NoDefaultBranch)
                     && is_new(oid)? =>
             {
-                match tree::all_commits(&app.cwd, &Cancel::new()).map_err(reviewing::from_target)? {
+                match tree::all_commits(&app.cwd, &Cancel::new()).map_err(Failure::from)? {
                     Some(commits) => targets.extend(commits),
                     None => {
                         let name = sent.local_ref.trim_start_matches("refs/heads/");
@@ -180,7 +180,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
                 }
             }
             Err(error) if error.kind() == ErrorKind::NothingToReview => {}
-            Err(error) => return Err(reviewing::from_target(error)),
+            Err(error) => return Err(Failure::from(error)),
         }
     }
     Ok(if targets.is_empty() { Subject::Nothing } else { Subject::Changes(targets) })

@@ -8,9 +8,10 @@ use codex_rpc::client::TurnLimits;
 
 use super::super::{App, limits};
 use crate::args::RunArgs;
-use crate::engine::{self, Access, Ask, Stop, StopHandle, Stopped, ThreadChoice, Watch, Work};
 use crate::exit::{Failure, Kind};
 use crate::settings::Settings;
+use codex_companion_core::codex::{self, FinishedTurn, TurnInput, TurnRequest};
+use codex_companion_core::{RunObserver, Stop, StopHandle, StopReason};
 
 /// How long a turn that is stopped may take to end; a host that stops its hook kills it soon after.
 const GRACE: Duration = Duration::from_millis(700);
@@ -37,41 +38,38 @@ pub(super) async fn ask(
     root: &std::path::Path,
     prompt: &Prompt,
     limit: Duration,
-    watch: &mut dyn Watch,
+    watch: &mut dyn RunObserver,
     (stop, handle): (&mut Stop, &StopHandle),
 ) -> Result<Reply, NotReviewed> {
     if let Some(command) = command(settings) {
         let command = command.in_directory(root);
         return tokio::select! {
             reply = command.review(prompt, limit) => reply,
-            _ = stop.wait() => Err(stopped(Why::Cancelled, limit)),
+            _ = stop.stopped() => Err(stopped(Why::Cancelled, limit)),
         };
     }
     let codex = app
         .codex_shared(settings, root, &RunArgs::default(), false)
         .map_err(|failure| not_reviewed(&failure))?;
-    let work = Work {
-        thread: ThreadChoice::Ephemeral,
-        ask: Ask::Prompt { text: prompt.text().to_owned(), output_schema: None },
-        access: Access::default(),
-        model: settings.model.clone(),
-        effort: settings.effort.clone(),
-        limits: TurnLimits { total: limit, ..limits(settings) },
-    };
+    let mut turn =
+        TurnRequest::new(TurnInput::Prompt { text: prompt.text().to_owned(), output_schema: None });
+    turn.model.clone_from(&settings.model);
+    turn.effort.clone_from(&settings.effort);
+    turn.limits = TurnLimits { total: limit, ..limits(settings) };
     let mut heard = stop.clone();
     let ran = {
-        let running = engine::run(&codex, &work, watch, stop);
+        let running = codex::run(&codex, &turn, watch, stop);
         tokio::pin!(running);
         let why = tokio::select! {
             ran = &mut running => Ok(ran),
             () = tokio::time::sleep(limit) => Err(Why::TimedOut),
-            _ = heard.wait() => Err(Why::Cancelled),
+            _ = heard.stopped() => Err(Why::Cancelled),
         };
         match why {
             Ok(ran) => ran.map_err(|failure| not_reviewed(&failure))?,
             Err(why) => {
                 if why == Why::TimedOut {
-                    handle.ask(Stopped::Interrupt);
+                    handle.stop(StopReason::Interrupt);
                 }
                 // The turn is interrupted; what is left of Codex ends with the runtime.
                 let _ = tokio::time::timeout(GRACE, &mut running).await;
@@ -80,8 +78,7 @@ pub(super) async fn ask(
         }
     };
     let Some(answer) = ran.outcome.answer() else {
-        let failure =
-            engine::from_ran(&ran).unwrap_or_else(|| Failure::new(Kind::TurnFailed, "Codex gave no answer"));
+        let failure = ran.error().unwrap_or_else(|| Failure::new(Kind::TurnFailed, "Codex gave no answer"));
         let limited = ran.outcome.http_status() == Some(429) || usage_limit(&ran);
         return Err(match not_reviewed(&failure) {
             NotReviewed { detail, .. } if limited => NotReviewed::new(Why::Quota, detail),
@@ -109,7 +106,7 @@ pub(super) fn stopped(why: Why, limit: Duration) -> NotReviewed {
 }
 
 /// Whether Codex says that the account's allowance is used up.
-fn usage_limit(ran: &engine::Ran) -> bool {
+fn usage_limit(ran: &FinishedTurn) -> bool {
     use codex_rpc::protocol::CodexErrorKind;
     let kinds = ran.outcome.errors.iter().filter_map(|error| error.codex_error_info.as_ref());
     kinds.into_iter().any(|info| info.kind == CodexErrorKind::UsageLimitExceeded)

@@ -66,7 +66,7 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
 
 /// Appends the exports that are not there yet: the hook runs again when a session is resumed, cleared or compacted.
 fn export(file: &Path, input: &Input, environment: &Environment) -> io::Result<()> {
-    let options = &environment.options;
+    let options = &environment.variables.options;
     let gate = options.review_gate.then_some("true");
     let variables = [
         ("CODEX_COMPANION_SESSION_ID", input.session()),

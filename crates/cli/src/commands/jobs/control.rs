@@ -6,13 +6,13 @@ use std::time::Duration;
 use codex_job_store::{Cancel, Filter, Job, Status};
 use serde_json::{Value, json};
 
-use super::{Jobs, failure};
+use super::Jobs;
 use crate::args::{CancelArgs, JsonArgs, ResumeArgs, RunArgs};
 use crate::commands::{Answer, App, block_on, broker};
-use crate::engine::{Codex, shared};
 use crate::exit::{Exit, Failure, Kind};
 use crate::sanitize::one_line;
 use crate::settings::Settings;
+use codex_companion_core::codex::{Codex, is_listening};
 
 /// How long a worker may take to interrupt its turn and go; then it is killed, and Codex ends with it.
 const WORKER_GRACE: Duration = Duration::from_secs(8);
@@ -22,7 +22,7 @@ const KILLED: Duration = Duration::from_secs(2);
 pub(in crate::commands) fn cancel(app: &App, flags: &CancelArgs) -> Result<Answer, Failure> {
     let jobs = Jobs::open(app)?;
     let chosen = if flags.all {
-        let look = jobs.store.look(&jobs.filter(false).active(true)).map_err(|error| failure(&error))?;
+        let look = jobs.store.look(&jobs.filter(false).active(true))?;
         look.jobs
     } else {
         vec![jobs.choose(flags.job.as_deref(), "running job in view", Job::is_active)?]
@@ -59,7 +59,7 @@ pub(in crate::commands) fn cancel(app: &App, flags: &CancelArgs) -> Result<Answe
 }
 
 fn ask(jobs: &Jobs, job: &Job) -> Result<Cancel, Failure> {
-    let asked = jobs.store.request_cancel(&job.id).map_err(|error| failure(&error))?;
+    let asked = jobs.store.request_cancel(&job.id)?;
     if matches!(asked, Cancel::Requested(_)) {
         signal(jobs, job, false);
     }
@@ -101,10 +101,10 @@ fn see_out(jobs: &Jobs, job: &Job, asked: Cancel) -> Result<Value, Failure> {
         Cancel::Done(job) | Cancel::TooLate(job) => (job, true),
         Cancel::Requested(_) => {
             let wait = |limit| jobs.store.wait(std::slice::from_ref(&job.id), limit);
-            let ended = wait(WORKER_GRACE).map_err(|error| failure(&error))?.remove(0);
+            let ended = wait(WORKER_GRACE)?.remove(0);
             if ended.is_active() {
                 signal(jobs, job, true);
-                (wait(KILLED).map_err(|error| failure(&error))?.remove(0), false)
+                (wait(KILLED)?.remove(0), false)
             } else {
                 (ended, true)
             }
@@ -179,13 +179,13 @@ pub(in crate::commands) fn resume(app: &App, flags: &ResumeArgs) -> Result<Answe
 /// Has the workspace's broker, if there is one, let go of its threads.
 fn release(app: &App, settings: &Settings, codex: &Codex) -> Result<(), Failure> {
     let Some(endpoint) = broker::endpoint(app, codex) else { return Ok(()) };
-    if !shared::listens(&endpoint) {
+    if !is_listening(&endpoint) {
         return Ok(());
     }
     let patience = settings.timeouts.child_idle + settings.timeouts.handshake;
     block_on(async |_, _| {
         codex_broker::release(&endpoint, patience).await.map_err(|error| {
-            shared::failure(&error).with_hint("another command still uses it; wait for it, or cancel its job")
+            Failure::from(error).with_hint("another command still uses it; wait for it, or cancel its job")
         })
     })?;
     Ok(())

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use codex_job_store::{FollowFrom, Followed, Job, JobId, LogLine, Status};
 
-use super::{Jobs, exit_of, failure, untold};
+use super::{Jobs, exit_of, untold};
 use crate::args::{AttachArgs, AwaitArgs};
 use crate::commands::{Answer, App};
 use crate::exit::{Exit, Failure, Kind};
@@ -34,8 +34,7 @@ pub(in crate::commands) fn attach_to(
             .choose(None, "running job in view", Job::is_active)
             .or_else(|_| jobs.choose(None, "job in view", |_| true))?,
     };
-    let mut follow =
-        jobs.store.follow(&job.id, FollowFrom::Last(BACKLOG)).map_err(|error| failure(&error))?;
+    let mut follow = jobs.store.follow(&job.id, FollowFrom::Last(BACKLOG))?;
     loop {
         let patience =
             deadline.map_or(PATIENCE, |deadline| deadline.saturating_duration_since(Instant::now()));
@@ -43,7 +42,7 @@ pub(in crate::commands) fn attach_to(
             let failure = Failure::new(Kind::TimedOut, format!("job {} still runs, and goes on", job.id));
             return Ok(Answer { stdout: String::new(), exit: Exit::TimedOut, failure: Some(failure) });
         }
-        let text = match follow.next(patience.min(PATIENCE)).map_err(|error| failure(&error))? {
+        let text = match follow.next(patience.min(PATIENCE))? {
             Followed::Line(LogLine::Message { time, text }) => format!("[{time}] {}", one_line(&text, 2000)),
             Followed::Line(line) => format!("| {}", one_line(line.text(), 64 * 1024)),
             Followed::Lost => "… lines are missing here".to_owned(),
@@ -63,10 +62,10 @@ pub(in crate::commands) fn attach_to(
 
 pub(in crate::commands) fn await_(app: &App, flags: &AwaitArgs) -> Result<Answer, Failure> {
     let jobs = Jobs::open(app)?;
-    let find = |name: &String| jobs.store.find(name).map(|job| job.id).map_err(|error| failure(&error));
+    let find = |name: &String| jobs.store.find(name).map(|job| job.id).map_err(Failure::from);
     let ids: Vec<JobId> = flags.jobs.iter().map(find).collect::<Result<_, _>>()?;
     let timeout = flags.timeout_ms.map_or(Duration::MAX, Duration::from_millis);
-    let ended = jobs.store.wait(&ids, timeout).map_err(|error| failure(&error))?;
+    let ended = jobs.store.wait(&ids, timeout)?;
     ended.iter().filter(|job| !job.is_active()).for_each(|job| untold::seen(&jobs, &job.id));
     let exit = if ended.iter().any(Job::is_active) {
         Exit::TimedOut

@@ -14,7 +14,8 @@ pub mod worker;
 
 use std::path::{Path, PathBuf};
 
-use codex_job_store::{Error, ErrorKind, Filter, Job, Status, Store, StoreOptions};
+use codex_companion_core::{StateDir, Workspace};
+use codex_job_store::{Filter, Job, Status, Store};
 
 pub(super) use control::{cancel, cancel_session, end, resume, resume_candidate};
 pub(super) use follow::{attach, attach_to, await_};
@@ -46,9 +47,9 @@ impl Jobs {
             )
             .with_hint("set CODEX_COMPANION_STATE_DIR to a folder of yours")
         })?;
-        let root = super::work_tree(&app.cwd);
-        let store =
-            Store::open(&state_root, &root, StoreOptions::default()).map_err(|error| failure(&error))?;
+        let workspace = Workspace::find(&app.cwd);
+        let store = StateDir::new(&state_root).jobs(&workspace)?;
+        let root = workspace.root().to_path_buf();
         Ok(Self { store, root, state_root, session: app.environment.session_id.clone() })
     }
 
@@ -68,10 +69,10 @@ impl Jobs {
         fits: impl Fn(&Job) -> bool,
     ) -> Result<Job, Failure> {
         if let Some(named) = named {
-            let job = self.store.find(named).map_err(|error| failure(&error))?;
-            return self.store.look_at(&job.id).map_err(|error| failure(&error));
+            let job = self.store.find(named)?;
+            return self.store.look_at(&job.id).map_err(Failure::from);
         }
-        let look = self.store.look(&self.filter(false)).map_err(|error| failure(&error))?;
+        let look = self.store.look(&self.filter(false))?;
         look.jobs.into_iter().find(|job| fits(job)).ok_or_else(|| {
             Failure::usage(format!("there is no {what}")).with_hint(
                 "`codex-companion status --all` lists the jobs of every session; name one by its id",
@@ -81,7 +82,7 @@ impl Jobs {
 
     /// The task whose thread `--resume-last` continues: this session's newest, or the workspace's without a session.
     pub(super) fn resume_candidate(&self) -> Result<Option<Job>, Failure> {
-        let look = self.store.look(&self.filter(false).job_class("task")).map_err(|error| failure(&error))?;
+        let look = self.store.look(&self.filter(false).job_class("task"))?;
         Ok(look.jobs.into_iter().find(|job| !job.is_active() && job.thread_id.is_some()))
     }
 
@@ -96,43 +97,13 @@ impl Jobs {
 /// Takes over the jobs of the reference, the Node plugin `codex-plugin-cc`; says how many.
 pub(super) fn import(app: &App, folder: &Path) -> Result<String, Failure> {
     let jobs = Jobs::open(app)?;
-    let report = jobs.store.import_reference(&app.cwd.join(folder)).map_err(|error| failure(&error))?;
+    let report = jobs.store.import_reference(&app.cwd.join(folder))?;
     jobs.tell_notices(app);
     for (what, why) in &report.skipped {
         app.note(&format!("not imported: {what} ({why})"));
     }
     let count = report.imported.len();
     Ok(format!("imported {count} job{} of codex-plugin-cc", if count == 1 { "" } else { "s" }))
-}
-
-/// An error of the store, as the user is told.
-pub(super) fn failure(error: &Error) -> Failure {
-    let (kind, hint) = match error.kind() {
-        ErrorKind::UnknownJob => {
-            (Kind::UnknownJob, Some("`codex-companion status --all` lists the jobs".to_owned()))
-        }
-        ErrorKind::AmbiguousJob => {
-            let ids: Vec<&str> =
-                error.candidates().iter().take(5).map(codex_job_store::JobId::as_str).collect();
-            (Kind::UnknownJob, Some(format!("it may be {}", ids.join(", "))))
-        }
-        ErrorKind::NewerFormat => {
-            (Kind::Io, Some("a newer codex-companion wrote it: use that one".to_owned()))
-        }
-        ErrorKind::NotWritable | ErrorKind::StorageFull | ErrorKind::Removed | ErrorKind::Io => {
-            (Kind::Io, Some("CODEX_COMPANION_STATE_DIR names another folder for jobs".to_owned()))
-        }
-        ErrorKind::Busy => (Kind::Io, Some("another process holds the store; try again".to_owned())),
-        _ => (Kind::Io, None),
-    };
-    let mut failure = Failure::new(kind, error.to_string());
-    if let Some(source) = std::error::Error::source(error) {
-        failure = failure.caused_by(source.to_string());
-    }
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
 }
 
 /// How a process ends that stands for a job that has ended.

@@ -8,12 +8,13 @@ use serde_json::json;
 
 use super::super::App;
 use super::super::work::{Checked, Executed, Request, What};
-use super::{Jobs, failure};
+use super::Jobs;
 use crate::args::Format;
-use crate::engine::{Progress, StopHandle, Stopped, Watch};
 use crate::exit::{Exit, Failure, Kind};
+use crate::progress::StderrProgress as Progress;
 use crate::render::ErrorReport;
 use crate::sanitize::one_line;
+use codex_companion_core::{RunObserver, StopHandle, StopReason};
 
 /// How often a running job is asked whether it has been cancelled.
 const CANCEL_LOOK: Duration = Duration::from_millis(250);
@@ -46,8 +47,8 @@ impl Recorder {
         let shown = Some(app.progress());
         let job = Jobs::open(app).and_then(|jobs| {
             let new = new_job(request, checked, jobs.session.clone())?;
-            let job = jobs.store.create(new).map_err(|error| failure(&error))?;
-            let lease = jobs.store.lease(&job.id).map_err(|error| failure(&error))?;
+            let job = jobs.store.create(new)?;
+            let lease = jobs.store.lease(&job.id)?;
             jobs.tell_notices(app);
             Ok(Recorded::new(jobs.store, lease))
         });
@@ -81,7 +82,7 @@ impl Recorder {
                     loop {
                         tick.tick().await;
                         if lease.cancel_requested() {
-                            return stop.ask(Stopped::Interrupt);
+                            return stop.stop(StopReason::Interrupt);
                         }
                     }
                 })
@@ -113,7 +114,7 @@ impl Recorder {
         let finished =
             job.store.finish(&job.lease, &outcome).or_else(|_| job.store.finish(&job.lease, &outcome));
         if let Err(error) = finished {
-            self.note(&format!("the job's end could not be recorded: {}", failure(&error)));
+            self.note(&format!("the job's end could not be recorded: {}", Failure::from(error)));
         }
     }
 }
@@ -150,7 +151,7 @@ pub(super) fn new_job(
     new.effort.clone_from(&checked.settings.effort);
     new.write = Some(write);
     new.session_id = session;
-    new.with_request(request).map_err(|error| failure(&error))
+    new.with_request(request).map_err(Failure::from)
 }
 
 fn cancelled() -> Outcome {
@@ -168,7 +169,7 @@ fn outcome(executed: &Result<Executed, Failure>) -> Outcome {
                 Some(failure) if failure.kind() == Kind::Interrupted => Outcome::cancelled(),
                 Some(failure) => Outcome::failed(words(failure)),
             };
-            outcome.exit_code = Some(done.failure.as_ref().map_or(Exit::Done, Failure::exit).code().into());
+            outcome.exit_code = Some(done.failure.as_ref().map_or(Exit::Done, Exit::from).code().into());
             outcome.thread_id = Some(done.ran.thread_id.clone());
             outcome.turn_id = done.ran.outcome.turn_id.as_ref().map(ToString::to_string);
             let summary = done.report.summary();
@@ -184,7 +185,7 @@ fn outcome(executed: &Result<Executed, Failure>) -> Outcome {
                 Kind::Interrupted => cancelled(),
                 _ => Outcome::failed(words(failure)),
             };
-            outcome.exit_code = Some(failure.exit().code().into());
+            outcome.exit_code = Some(Exit::from(failure).code().into());
             // What `--json` would have said.
             let fallback = outcome.clone();
             outcome.with_result(&json!({ "error": ErrorReport::from(failure) })).unwrap_or(fallback)
@@ -239,10 +240,10 @@ impl Recorded {
     }
 }
 
-impl Watch for Recorder {
+impl RunObserver for Recorder {
     fn phase(&mut self, phase: &str) {
         if let Some(shown) = &mut self.shown {
-            Watch::phase(shown, phase);
+            RunObserver::phase(shown, phase);
         }
         if let Some(job) = &mut self.job {
             job.log(phase);
@@ -254,7 +255,7 @@ impl Watch for Recorder {
 
     fn activity(&mut self, what: &str, over: bool) {
         if let Some(shown) = &mut self.shown {
-            Watch::activity(shown, what, over);
+            RunObserver::activity(shown, what, over);
         }
         if let Some(job) = &mut self.job {
             // A flood of small items must not become a flood of writes.
@@ -268,14 +269,14 @@ impl Watch for Recorder {
 
     fn note(&mut self, note: &str) {
         if let Some(shown) = &mut self.shown {
-            Watch::note(shown, note);
+            RunObserver::note(shown, note);
         }
         if let Some(job) = &self.job {
             job.log(note);
         }
     }
 
-    fn began(&mut self, thread: &str, turn: &str) {
+    fn started(&mut self, thread: &str, turn: &str) {
         if let Some(job) = &mut self.job {
             job.log(&format!("thread {thread}, turn {turn}"));
             let mut update = JobUpdate::new().thread_id(thread).turn_id(turn);
@@ -289,13 +290,13 @@ impl Watch for Recorder {
             job.settle();
         }
         if let Some(shown) = &mut self.shown {
-            Watch::tick(shown);
+            RunObserver::tick(shown);
         }
     }
 
     fn finish(&mut self) {
         if let Some(shown) = &mut self.shown {
-            Watch::finish(shown);
+            RunObserver::finish(shown);
         }
     }
 }

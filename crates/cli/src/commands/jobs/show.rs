@@ -8,7 +8,7 @@ use codex_job_store::{Job, JobId, Record, Status};
 use serde_json::{Value, json};
 
 use super::view::{self, document, preview, table};
-use super::{Jobs, exit_of, failure, untold};
+use super::{Jobs, exit_of, untold};
 use crate::args::{ResultArgs, StatusArgs};
 use crate::commands::{Answer, App, broker, gate};
 use crate::exit::{Exit, Failure, Kind};
@@ -40,7 +40,7 @@ pub(in crate::commands) fn status(app: &App, flags: &StatusArgs) -> Result<Answe
             Some(job) => vec![job.id.clone()],
             None => active(&jobs, flags.all)?.into_iter().map(|job| job.id).collect(),
         };
-        let ended = jobs.store.wait(&ids, timeout).map_err(|error| failure(&error))?;
+        let ended = jobs.store.wait(&ids, timeout)?;
         timed_out = ended.iter().any(Job::is_active);
     }
     let mut answer = match &named {
@@ -55,7 +55,7 @@ pub(in crate::commands) fn status(app: &App, flags: &StatusArgs) -> Result<Answe
 }
 
 fn active(jobs: &Jobs, all: bool) -> Result<Vec<Job>, Failure> {
-    let look = jobs.store.look(&jobs.filter(all).active(true)).map_err(|error| failure(&error))?;
+    let look = jobs.store.look(&jobs.filter(all).active(true))?;
     Ok(look.jobs)
 }
 
@@ -67,7 +67,7 @@ fn one(
     timed_out: bool,
     timeout: Duration,
 ) -> Result<Answer, Failure> {
-    let job = jobs.store.look_at(id).map_err(|error| failure(&error))?;
+    let job = jobs.store.look_at(id)?;
     if !job.is_active() {
         untold::seen(jobs, id);
     }
@@ -142,7 +142,7 @@ pub(in crate::commands) struct Overview {
 impl Overview {
     /// Looks at this session's jobs, or at all.
     pub(in crate::commands) fn new(app: &App, jobs: &Jobs, all: bool) -> Result<Self, Failure> {
-        let look = jobs.store.look(&jobs.filter(all)).map_err(|error| failure(&error))?;
+        let look = jobs.store.look(&jobs.filter(all))?;
         let (running, finished) = look.jobs.into_iter().partition(Job::is_active);
         Ok(Self { running, finished, gate: gate::is_on(app, jobs)?, all })
     }
@@ -191,7 +191,7 @@ impl Overview {
 /// The job that the command line names, if it names one.
 fn named(jobs: &Jobs, flags: &StatusArgs) -> Result<Option<Job>, Failure> {
     let found = flags.job.as_deref().map(|name| jobs.store.find(name)).transpose();
-    found.map_err(|error| failure(&error))
+    found.map_err(Failure::from)
 }
 
 /// Keeps the view up to date until nothing runs any more: redrawn on a terminal, written anew elsewhere when it changes.
@@ -203,7 +203,7 @@ fn watch(app: &App, jobs: &Jobs, flags: &StatusArgs) -> Result<Answer, Failure> 
     loop {
         let (view, running) = match &named {
             Some(job) => {
-                let job = jobs.store.look_at(&job.id).map_err(|error| failure(&error))?;
+                let job = jobs.store.look_at(&job.id)?;
                 (one(app, jobs, &job.id, flags, false, WAIT)?.stdout, job.is_active())
             }
             None => (all(app, jobs, flags, false, WAIT)?.stdout, !active(jobs, flags.all)?.is_empty()),
@@ -235,7 +235,7 @@ fn wait_for_change(jobs: &Jobs, named: &Option<Job>, flags: &StatusArgs) -> Resu
     };
     let begun = Instant::now();
     // The end of a job is noticed at once; phases and times at the next look.
-    jobs.store.wait(&ids, WATCH_EVERY).map_err(|error| failure(&error))?;
+    jobs.store.wait(&ids, WATCH_EVERY)?;
     if let Some(left) = Duration::from_millis(50).checked_sub(begun.elapsed()) {
         std::thread::sleep(left);
     }
@@ -253,7 +253,7 @@ pub(in crate::commands) fn result(app: &App, flags: &ResultArgs) -> Result<Answe
         )));
     }
     untold::seen(&jobs, &job.id);
-    let record = jobs.store.record(&job.id).map_err(|error| failure(&error))?;
+    let record = jobs.store.record(&job.id)?;
     let exit = exit_of(&job);
     if flags.out.json {
         let value = result_document(&jobs, &job, &record);

@@ -12,10 +12,11 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::args::TransferArgs;
-use crate::commands::{Answer, App, block_on, work_tree};
-use crate::engine::{self, Codex, Stop};
+use crate::commands::{Answer, App, block_on};
 use crate::exit::{Failure, Kind};
 use crate::sanitize::one_line;
+use codex_companion_core::codex::{Codex, connect_observed};
+use codex_companion_core::{Stop, Workspace};
 
 /// What keeps Codex from importing (observed, 0.169.0).
 const HINT: &str = "Codex takes transcripts of Claude Code that are under ~/.claude/projects, each once; `codex resume` lists what \
@@ -25,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 pub(in crate::commands) fn transfer(app: &App, flags: &TransferArgs) -> Result<Answer, Failure> {
     let source = source(app, flags)?;
-    let root = work_tree(&app.cwd);
+    let root = Workspace::find(&app.cwd).root().to_path_buf();
     let settings = app.settings(Some(&root), None)?;
     let codex = app.codex(&settings, &root, &crate::args::RunArgs::default())?;
     let thread = block_on(async |stop, _| import(&codex, &source, stop).await)?;
@@ -79,11 +80,11 @@ impl Observer for Imported {
 
 async fn import(codex: &Codex, source: &Path, stop: &mut Stop) -> Result<String, Failure> {
     let imported = Arc::new(Imported::default());
-    let client = engine::connect_observed(codex, Arc::clone(&imported) as Arc<dyn Observer>, stop).await?;
+    let client = connect_observed(codex, Arc::clone(&imported) as Arc<dyn Observer>, stop).await?;
     let item = MigrationItem::session(source.to_string_lossy(), codex.cwd.to_string_lossy(), None);
     let params = ExternalAgentConfigImportParams::new(vec![item]);
     let work = async {
-        client.request(&params).await.map_err(|error| engine::from_client(&error))?;
+        client.request(&params).await?;
         imported.came.notified().await;
         Ok::<(), Failure>(())
     };
@@ -92,7 +93,7 @@ async fn import(codex: &Codex, source: &Path, stop: &mut Stop) -> Result<String,
             Ok(done) => done,
             Err(_) => Err(Failure::new(Kind::TimedOut, "the import took too long")),
         },
-        stopped = stop.wait() => Err(stopped.failure()),
+        stopped = stop.stopped() => Err(stopped.into()),
     };
     client.shutdown().await;
     done?;

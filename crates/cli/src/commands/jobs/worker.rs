@@ -9,7 +9,7 @@ use codex_job_store::{Job, Store, StoreOptions};
 
 use super::super::work::{self, Checked, Request};
 use super::super::{Answer, App};
-use super::{Jobs, Recorder, failure, recorder, untold, view};
+use super::{Jobs, Recorder, recorder, untold, view};
 use crate::args::GlobalArgs;
 use crate::environment::{self, Environment};
 use crate::exit::{Exit, Failure, Kind};
@@ -48,7 +48,7 @@ pub(in crate::commands) fn background(
 pub(in crate::commands) fn start(jobs: &Jobs, request: &Request, checked: &Checked) -> Result<Job, Failure> {
     let new = recorder::new_job(request, checked, jobs.session.clone())?;
     // The record first, durably; then the worker.
-    let job = jobs.store.create(new).map_err(|error| failure(&error))?;
+    let job = jobs.store.create(new)?;
     if jobs.session.is_some() {
         untold::note(jobs, &job.id);
     }
@@ -98,16 +98,15 @@ pub fn run(words: &[OsString], environment: Environment) -> ExitCode {
     let [state_root, workspace, job] = words else { return Exit::Usage.into() };
     match work(Path::new(state_root), Path::new(workspace), job.to_string_lossy().as_ref(), environment) {
         Ok(exit) => exit.into(),
-        Err(failure) => failure.exit().into(),
+        Err(failure) => Exit::from(&failure).into(),
     }
 }
 
 fn work(state_root: &Path, workspace: &Path, job: &str, environment: Environment) -> Result<Exit, Failure> {
-    let store =
-        Store::open(state_root, workspace, StoreOptions::default()).map_err(|error| failure(&error))?;
-    let found = store.find(job).map_err(|error| failure(&error))?;
-    let record = store.record(&found.id).map_err(|error| failure(&error))?;
-    let lease = store.lease(&found.id).map_err(|error| failure(&error))?;
+    let store = Store::open(state_root, workspace, StoreOptions::default())?;
+    let found = store.find(job)?;
+    let record = store.record(&found.id)?;
+    let lease = store.lease(&found.id)?;
     let mut recorder = Recorder::worker(store, lease);
     let executed = record
         .request
@@ -122,7 +121,7 @@ fn work(state_root: &Path, workspace: &Path, job: &str, environment: Environment
             work::execute(&request, checked, job_id, &mut recorder, begin)
         });
     recorder.finish(&executed);
-    executed.map(|done| done.failure.map_or(Exit::Done, |failure| failure.exit()))
+    executed.map(|done| done.failure.as_ref().map_or(Exit::Done, Exit::from))
 }
 
 fn app(environment: Environment, request: &Request) -> App {

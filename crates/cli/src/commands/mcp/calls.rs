@@ -16,8 +16,8 @@ use crate::args::{Approvals, RunArgs};
 use crate::commands::jobs::{self, Jobs, Overview, untold};
 use crate::commands::work::{self, Request, What};
 use crate::commands::{App, asking, work_tree};
-use crate::engine::ThreadChoice;
 use crate::exit::{Failure, Kind};
+use codex_companion_core::codex::ThreadChoice;
 
 /// What the calls of a connection share.
 #[derive(Debug)]
@@ -140,7 +140,7 @@ impl Calls {
         match follow(&jobs, &job, wait, context).await? {
             Followed::Ended(job) => {
                 blocking(move || {
-                    let record = jobs.store.record(&job.id).map_err(|error| jobs::failure(&error))?;
+                    let record = jobs.store.record(&job.id)?;
                     untold::seen(&jobs, &job.id);
                     Ok(Reply::result(&app, &jobs, &job, &record))
                 })
@@ -229,7 +229,7 @@ async fn work(
     match followed? {
         Followed::Ended(job) => {
             blocking(move || {
-                let record = jobs.store.record(&job.id).map_err(|error| jobs::failure(&error))?;
+                let record = jobs.store.record(&job.id)?;
                 untold::seen(&jobs, &job.id);
                 Ok(Reply::ended(&app, &jobs, &job, &record))
             })

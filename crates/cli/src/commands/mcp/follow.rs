@@ -8,7 +8,7 @@ use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::RequestContext;
 
 use super::calls::blocking;
-use crate::commands::jobs::{self, Jobs};
+use crate::commands::jobs::Jobs;
 use crate::exit::Failure;
 use crate::progress::elapsed;
 use crate::sanitize::one_line;
@@ -43,10 +43,7 @@ pub(super) async fn follow(
         let left = limit.saturating_sub(begun.elapsed());
         let (store, ids) = (jobs.store.clone(), [job.id.clone()]);
         let look = blocking(move || {
-            store
-                .wait(&ids, left.min(LOOK))
-                .map(|mut jobs| jobs.remove(0))
-                .map_err(|error| jobs::failure(&error))
+            store.wait(&ids, left.min(LOOK)).map(|mut jobs| jobs.remove(0)).map_err(Failure::from)
         });
         let job = tokio::select! {
             biased;

@@ -48,7 +48,7 @@ pub(super) fn run(app: &App) -> Result<Answer, Failure> {
         let mut serving = std::pin::pin!(serving);
         let stopped = tokio::select! {
             () = &mut serving => None,
-            stopped = stop.wait() => Some(stopped),
+            stopped = stop.stopped() => Some(stopped),
         };
         closing.cancel();
         let end = async {
@@ -62,9 +62,9 @@ pub(super) fn run(app: &App) -> Result<Answer, Failure> {
         };
         tokio::select! {
             _ = tokio::time::timeout(END, end) => {}
-            _ = stop.again() => {}
+            _ = stop.stopped_again() => {}
         }
         Ok(stopped)
     })?;
-    stopped.map_or_else(|| Ok(Answer::done(String::new())), |stopped| Err(stopped.failure()))
+    stopped.map_or_else(|| Ok(Answer::done(String::new())), |stopped| Err(stopped.into()))
 }

@@ -35,7 +35,7 @@ impl Calls {
             let mut found: Vec<Job> = Vec::new();
             for app in apps {
                 let jobs = Jobs::open(&app)?;
-                let look = jobs.store.look(&jobs.filter(false)).map_err(|error| jobs::failure(&error))?;
+                let look = jobs.store.look(&jobs.filter(false))?;
                 // Two folders may be of one work tree.
                 let new = |job: &Job| !job.is_active() && !found.iter().any(|known| known.id == job.id);
                 let new: Vec<Job> = look.jobs.into_iter().filter(new).collect();
@@ -68,7 +68,7 @@ impl Calls {
             if job.is_active() {
                 return Ok(jobs::job_text(&app, &jobs, &job));
             }
-            let record = jobs.store.record(&job.id).map_err(|error| jobs::failure(&error))?;
+            let record = jobs.store.record(&job.id)?;
             let text = jobs::result_text(&app, &jobs, &job, &record);
             Ok(if text.trim().is_empty() { jobs::job_text(&app, &jobs, &job) } else { text })
         });

@@ -171,8 +171,7 @@ fn start(
     }
     let limit = app.limit.unwrap_or_default();
     let left = limit.saturating_sub(begun.elapsed());
-    let ended =
-        jobs.store.wait(std::slice::from_ref(&job.id), left).map_err(|error| jobs::failure(&error))?;
+    let ended = jobs.store.wait(std::slice::from_ref(&job.id), left)?;
     if ended.iter().any(Job::is_active) {
         let seconds = limit.as_secs();
         return Ok(format!(
