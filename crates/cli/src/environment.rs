@@ -25,6 +25,8 @@ pub struct Environment {
     pub no_color: bool,
     /// `RUST_LOG`: what is logged.
     pub log: Option<String>,
+    /// `CODEX_COMPANION_LOG`: the log file.
+    pub log_file: Option<PathBuf>,
     /// `PATH`, for finding programs.
     pub path: Option<OsString>,
     /// The user's home folder.
@@ -59,6 +61,7 @@ impl Environment {
             claude_env_file: path("CLAUDE_ENV_FILE"),
             no_color: value("NO_COLOR").is_some(),
             log: text("RUST_LOG"),
+            log_file: path("CODEX_COMPANION_LOG"),
             path: value("PATH"),
             home: path(if cfg!(windows) { "USERPROFILE" } else { "HOME" }),
             state_home: path(if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_STATE_HOME" }),
@@ -114,6 +117,14 @@ impl Environment {
             () => default,
         }))
     }
+}
+
+/// The values of this process's variables whose names say that they are secret, for their removal from logs and reports.
+#[must_use]
+pub fn secret_values() -> Vec<String> {
+    let secret = |name: &OsString| crate::redact::is_secret_name(&name.to_string_lossy());
+    let variables = std::env::vars_os().filter(|(name, _)| secret(name));
+    variables.map(|(_, value)| value.to_string_lossy().into_owned()).collect()
 }
 
 /// The working directory of this process.

@@ -40,10 +40,15 @@ fn main() -> ExitCode {
         None => run(&argv, &environment, &mut as_json),
     };
     match done {
-        Ok(exit) => exit.into(),
+        Ok(exit) => {
+            tracing::info!(code = exit.code(), "finished");
+            exit.into()
+        }
         Err(failure) => {
+            let exit = Exit::from(&failure);
+            tracing::error!(code = exit.code(), kind = failure.kind().as_str(), "{failure}");
             tell(&failure, as_json.unwrap_or_else(|| args::asks_for_json(&argv)), &environment);
-            Exit::from(&failure).into()
+            exit.into()
         }
     }
 }

@@ -1,10 +1,9 @@
-//! What is told on stderr while a turn runs.
+//! Progress on stderr while a turn runs.
 //!
-//! On a terminal: one live line with phase, elapsed time and the last activity, redrawn by [`Progress::tick`] and wiped at
-//! the end; notes stand above it. Elsewhere: a plain line whenever the phase changes and for every note, no more. With
-//! `--quiet`: nothing.
+//! On a terminal: one live line with phase, elapsed time and the last activity, redrawn by [`Progress::tick`] and erased at
+//! the end; notes are printed above it. Elsewhere: one plain line for each new phase and each note. With `--quiet`: nothing.
 //!
-//! Errors of writing are ignored: progress is a courtesy, and stderr may be closed.
+//! Write errors are ignored: stderr may be closed, and the command continues without its progress.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -12,16 +11,17 @@ use std::time::{Duration, Instant};
 
 use codex_companion_core::RunObserver;
 pub use codex_companion_core::TICK;
+use unicode_width::UnicodeWidthChar as _;
 
 use crate::sanitize::one_line;
 
-/// The most characters of any text that is shown.
+/// The most characters of a shown text.
 const LONGEST: usize = 400;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// One live line, at most as many columns wide.
+    /// One live line, at most this many columns wide.
     Live {
         /// Columns of the terminal.
         width: usize,
@@ -35,7 +35,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The mode for a standard error that is, or is not, a terminal of so many columns.
+    /// Returns the mode for a standard error with this many columns, or that is not a terminal.
     #[must_use]
     pub const fn choose(quiet: bool, terminal: Option<usize>, no_color: bool) -> Self {
         match terminal {
@@ -46,7 +46,7 @@ impl Mode {
     }
 }
 
-/// The columns of the terminal on standard error; `None` when it is none.
+/// Returns the columns of the terminal on standard error; `None` if it is not a terminal.
 #[must_use]
 pub fn terminal_width() -> Option<usize> {
     use std::io::IsTerminal as _;
@@ -57,7 +57,7 @@ pub fn terminal_width() -> Option<usize> {
     Some(terminal_size::terminal_size_of(&stderr).map_or(80, |(width, _)| usize::from(width.0)))
 }
 
-/// Shows how a turn goes on. Dropping it wipes the live line.
+/// Shows the progress of a turn. Dropping it erases the live line.
 #[derive(Debug)]
 pub struct Progress<W: Write, C: Fn() -> Duration> {
     writer: W,
@@ -71,14 +71,14 @@ pub struct Progress<W: Write, C: Fn() -> Duration> {
 }
 
 impl<W: Write, C: Fn() -> Duration> Progress<W, C> {
-    /// Begins to count. `clock` tells the time since some fixed moment.
+    /// Starts at the current time. `clock` returns the time since a fixed moment.
     pub fn new(writer: W, mode: Mode, clock: C) -> Self {
         let started = clock();
         let (phase, activity, last_note) = (String::new(), String::new(), String::new());
         Self { writer, clock, mode, started, phase, activity, last_note, drawn: false }
     }
 
-    /// The turn entered another phase: `reviewing`, `running`, … The same phase again is nothing new.
+    /// Shows a phase: `reviewing`, `running`, … The same phase again changes nothing.
     pub fn phase(&mut self, phase: &str) {
         let phase = one_line(phase, LONGEST);
         if phase == self.phase || phase.is_empty() {
@@ -93,42 +93,42 @@ impl<W: Write, C: Fn() -> Duration> Progress<W, C> {
         }
     }
 
-    /// What is being done within the phase. Shown on a terminal only, at the next tick.
+    /// Shows the activity within the phase, at the next tick; on a terminal only.
     pub fn activity(&mut self, activity: &str) {
         if matches!(self.mode, Mode::Live { .. }) {
             self.activity = one_line(activity, LONGEST);
         }
     }
 
-    /// Something worth a line of its own: a warning, a retry. The same note twice running is told once.
+    /// Prints a note on a line of its own: a warning, a retry. The same note twice in a row is printed once.
     pub fn note(&mut self, note: &str) {
         let note = one_line(note, LONGEST);
         if note == self.last_note || self.mode == Mode::Silent {
             return;
         }
-        self.wipe();
+        self.erase();
         self.line(&format!("codex: {note}"));
         self.last_note = note;
         self.tick();
     }
 
-    /// Redraws the live line; nothing elsewhere. Call it every [`TICK`].
+    /// Redraws the live line; does nothing elsewhere. Call it every [`TICK`].
     pub fn tick(&mut self) {
         if matches!(self.mode, Mode::Live { .. }) && !self.phase.is_empty() {
             self.draw();
         }
     }
 
-    /// The terminal has another width now.
+    /// Sets a new width of the terminal.
     pub fn resize(&mut self, columns: usize) {
         if let Mode::Live { width, .. } = &mut self.mode {
             *width = columns;
         }
     }
 
-    /// Wipes the live line. Whatever is told later draws it again.
+    /// Erases the live line. The next phase, note or tick draws it again.
     pub fn finish(&mut self) {
-        self.wipe();
+        self.erase();
     }
 
     fn draw(&mut self) {
@@ -150,7 +150,7 @@ impl<W: Write, C: Fn() -> Duration> Progress<W, C> {
         self.drawn = true;
     }
 
-    fn wipe(&mut self) {
+    fn erase(&mut self) {
         if std::mem::take(&mut self.drawn) {
             let _ = write!(self.writer, "\r\x1b[K");
             let _ = self.writer.flush();
@@ -165,16 +165,16 @@ impl<W: Write, C: Fn() -> Duration> Progress<W, C> {
 
 impl<W: Write, C: Fn() -> Duration> Drop for Progress<W, C> {
     fn drop(&mut self) {
-        self.wipe();
+        self.erase();
     }
 }
 
-/// The beginning of a text that surely fits: characters beyond ASCII count as two columns, which is the most that any of
-/// them takes, so that a line may end early but never wraps.
+/// The beginning of a text that fits. Characters of ambiguous width count as two columns, so that a line can end early but
+/// never wraps.
 fn fit(text: &str, columns: usize) -> &str {
     let mut used = 0;
     for (at, character) in text.char_indices() {
-        used += if character.is_ascii() { 1 } else { 2 };
+        used += character.width_cjk().unwrap_or(0);
         if used > columns {
             return &text[..at];
         }
@@ -234,25 +234,25 @@ mod tests {
 
     use super::*;
 
-    /// Tells a story to a progress in the given mode and returns what was written; the clock moves a second at each look.
-    fn tell(mode: Mode, story: impl FnOnce(&mut Progress<&mut Vec<u8>, &dyn Fn() -> Duration>)) -> String {
+    /// Calls `steps` with a progress in this mode, and returns its output. The clock advances a second at each reading.
+    fn written(mode: Mode, steps: impl FnOnce(&mut Progress<&mut Vec<u8>, &dyn Fn() -> Duration>)) -> String {
         let seconds = Cell::new(0);
         let clock = || {
             seconds.set(seconds.get() + 1);
             Duration::from_secs(seconds.get() - 1)
         };
-        let mut written = Vec::new();
-        let mut progress = Progress::new(&mut written, mode, &clock as &dyn Fn() -> Duration);
-        story(&mut progress);
+        let mut output = Vec::new();
+        let mut progress = Progress::new(&mut output, mode, &clock as &dyn Fn() -> Duration);
+        steps(&mut progress);
         drop(progress);
-        String::from_utf8(written).unwrap()
+        String::from_utf8(output).unwrap()
     }
 
     const LIVE: Mode = Mode::Live { width: 40, colour: false };
 
     #[test]
-    fn plain_lines_come_with_phases_and_notes_only() {
-        let written = tell(Mode::Plain, |progress| {
+    fn plain_lines_are_printed_for_phases_and_notes_only() {
+        let output = written(Mode::Plain, |progress| {
             progress.phase("starting");
             for _ in 0..100 {
                 progress.tick();
@@ -264,12 +264,12 @@ mod tests {
             progress.note("reconnecting 1/2");
             progress.finish();
         });
-        assert_eq!(written, "codex: starting\ncodex: reviewing\ncodex: reconnecting 1/2\n");
+        assert_eq!(output, "codex: starting\ncodex: reviewing\ncodex: reconnecting 1/2\n");
     }
 
     #[test]
-    fn the_live_line_is_redrawn_and_wiped() {
-        let written = tell(LIVE, |progress| {
+    fn the_live_line_is_redrawn_and_erased() {
+        let output = written(LIVE, |progress| {
             progress.tick();
             progress.phase("reviewing");
             progress.activity("reading a.rs");
@@ -279,7 +279,7 @@ mod tests {
             progress.finish();
         });
         assert_eq!(
-            written,
+            output,
             "\rreviewing 1s\x1b[K\
              \rreviewing 2s  reading a.rs\x1b[K\
              \r\x1b[Kcodex: careful\n\
@@ -289,56 +289,56 @@ mod tests {
     }
 
     #[test]
-    fn dropping_wipes() {
-        assert!(tell(LIVE, |progress| progress.phase("x")).ends_with("\r\x1b[K"));
-        assert_eq!(tell(LIVE, |_| {}), "");
+    fn dropping_erases_the_line() {
+        assert!(written(LIVE, |progress| progress.phase("x")).ends_with("\r\x1b[K"));
+        assert_eq!(written(LIVE, |_| {}), "");
     }
 
     #[test]
     fn a_long_line_never_wraps() {
-        let written = tell(Mode::Live { width: 20, colour: false }, |progress| {
+        let output = written(Mode::Live { width: 20, colour: false }, |progress| {
             progress.phase("reviewing");
             progress.activity("世界世界世界世界世界");
             progress.resize(16);
             progress.tick();
         });
-        assert!(written.contains("\rreviewing 2s  \x1b[K"), "{written:?}");
+        assert!(output.contains("\rreviewing 2s  \x1b[K"), "{output:?}");
         assert_eq!((fit("世界", 3), fit("世界", 4), fit("abc", 3), fit("abc", 0)), ("世", "世界", "abc", ""));
     }
 
     #[test]
-    fn d21_text_is_sanitised_and_one_line() {
+    fn d21_text_is_sanitised_to_one_line() {
         for mode in [LIVE, Mode::Plain] {
-            let written = tell(mode, |progress| {
+            let output = written(mode, |progress| {
                 progress.phase("re\x1b]0;t\x07view\ning");
                 progress.activity("a\x1b[31m\rb");
                 progress.note("n\x1b[2J\nm");
             });
-            let ours = written.replace("\r\x1b[K", "").replace("\x1b[K", "").replace('\r', "");
-            assert!(!ours.contains('\x1b') && written.contains("codex: n m\n"), "{written:?}");
+            let ours = output.replace("\r\x1b[K", "").replace("\x1b[K", "").replace('\r', "");
+            assert!(!ours.contains('\x1b') && output.contains("codex: n m\n"), "{output:?}");
         }
     }
 
     #[test]
-    fn modes() {
+    fn the_mode_depends_on_quiet_terminal_and_no_color() {
         assert_eq!(Mode::choose(true, Some(80), false), Mode::Silent);
         assert_eq!(Mode::choose(false, Some(80), false), Mode::Live { width: 80, colour: true });
         assert_eq!(Mode::choose(false, Some(80), true), Mode::Live { width: 80, colour: false });
         assert_eq!(Mode::choose(false, None, false), Mode::Plain);
         assert_eq!(
-            tell(Mode::Silent, |progress| {
+            written(Mode::Silent, |progress| {
                 progress.phase("x");
                 progress.note("y");
                 progress.tick();
             }),
             ""
         );
-        let painted = tell(Mode::Live { width: 40, colour: true }, |progress| progress.phase("x"));
+        let painted = written(Mode::Live { width: 40, colour: true }, |progress| progress.phase("x"));
         assert!(painted.starts_with("\r\x1b[36mx\x1b[0m 1s\x1b[K"), "{painted:?}");
     }
 
     #[test]
-    fn times() {
+    fn elapsed_times_are_short() {
         let table = [(0, "0s"), (59, "59s"), (65, "1m 05s"), (3599, "59m 59s"), (7380, "2h 03m")];
         for (seconds, expected) in table {
             assert_eq!(elapsed(Duration::from_secs(seconds)), expected);

@@ -99,7 +99,7 @@ pub(crate) async fn until(endpoint: &Endpoint, what: impl Fn(&BrokerStatus) -> b
 
 /// A short rest between two looks at something that tells nobody when it changes.
 pub(crate) async fn look_again() {
-    tokio::time::sleep(Duration::from_millis(5)).await; // tidy: allow(sleep) a look at a state, with a limit around it
+    tokio::time::sleep(Duration::from_millis(5)).await; // sleep: a look at a state, with a limit around it
 }
 
 pub(crate) async fn client(endpoint: &Endpoint, options: &ConnectOptions) -> Client {

@@ -1,4 +1,4 @@
-//! The command line: what was asked, as plain values.
+//! The command line, parsed into plain values.
 //!
 //! [`parse`] turns the words of the command line into [`Parsed`]. The definitions are in this module's types.
 
@@ -16,12 +16,12 @@ pub use commands::*;
 use crate::exit::{Failure, Kind};
 use crate::sanitize::one_line;
 
-/// What the command line asks for.
+/// What a command line requests.
 #[derive(Debug)]
 pub enum Parsed {
     /// To run a command.
     Run(Box<Cli>),
-    /// To see this text on standard output: help.
+    /// To print this text on standard output: help.
     Print(String),
     /// To read a raw argument string from standard input and call [`parse`] again with it.
     ReadArguments,
@@ -29,21 +29,21 @@ pub enum Parsed {
 
 /// Parses a command line, program name first.
 ///
-/// `raw` is the raw argument string of `--arguments-stdin`, once it has been read; it stands behind what `argv` says.
-/// `colour` is for help.
+/// `raw` is the raw argument string of `--arguments-stdin`, once it has been read; its arguments follow those of `argv`.
+/// `colour` applies to help.
 ///
 /// # Errors
-/// Wrong usage, with the nearest flag, value or command named.
+/// Wrong usage, with the most similar flag, value or command.
 pub fn parse(argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parsed, Failure> {
     let mut definition = definition();
     let mut argv = argv.to_vec();
     if let Some(raw) = raw {
-        // What stands before the raw string says which command's flags it begins with.
+        // The words preceding the raw string name the command whose flags it can contain.
         let matches = match definition.clone().try_get_matches_from(&argv) {
             Ok(matches) => matches,
             Err(error) => return usage(&error, colour),
         };
-        // Gives every command the flags that hold everywhere.
+        // Adds the global options to every command.
         definition.build();
         let command = matches.subcommand_name().and_then(|name| definition.find_subcommand(name));
         append(command.expect("a command is required"), &mut argv, raw)?;
@@ -63,7 +63,7 @@ pub fn parse(argv: &[OsString], raw: Option<&str>, colour: bool) -> Result<Parse
     Ok(Parsed::Run(Box::new(cli)))
 }
 
-/// The command line `codex-companion hook EVENT` and no other, as [`parse`] would have it.
+/// Parses the command line `codex-companion hook EVENT`, and no other, to the same value as [`parse`].
 #[must_use]
 pub fn hook(argv: &[OsString]) -> Option<Cli> {
     let [_, command, event] = argv else { return None };
@@ -71,8 +71,9 @@ pub fn hook(argv: &[OsString]) -> Option<Cli> {
     Some(Cli { global: GlobalArgs::default(), command: Command::Hook(HookArgs { event }) })
 }
 
-/// Whether a command line that does not parse asks for JSON: so should its error be. Prose is no flag: the search ends at
-/// the first word behind the command that is none. A line that parses knows by itself ([`Cli::wants_json`]).
+/// Whether a command line that does not parse requests JSON, so that its error is printed as JSON. The search ends at the
+/// first word after the command that is not a flag, because the prompt follows. For a command line that parses, use
+/// [`Cli::wants_json`].
 #[must_use]
 pub fn asks_for_json(argv: &[OsString]) -> bool {
     let definition = definition();
@@ -84,7 +85,7 @@ pub fn asks_for_json(argv: &[OsString]) -> bool {
             ("--json" | "--format=json", _) => return true,
             ("--format", _) => return words.next() == Some("json"),
             (word, _) if word.starts_with('-') => {
-                // A flag's value is no prose.
+                // The next word is the flag's value.
                 let flags = command.unwrap_or(&definition).get_arguments().chain(definition.get_arguments());
                 if flags.into_iter().any(|flag| takes_next(flag, word)) {
                     words.next();
@@ -97,7 +98,7 @@ pub fn asks_for_json(argv: &[OsString]) -> bool {
     false
 }
 
-/// Whether `word` is this flag and its value stands in the next word.
+/// Whether `word` is this flag and its value is the next word.
 fn takes_next(flag: &clap::Arg, word: &str) -> bool {
     let named = word.strip_prefix("--").is_some_and(|long| flag.get_long() == Some(long))
         || (word.len() == 2 && flag.get_short() == word.chars().nth(1));
@@ -110,14 +111,14 @@ pub fn definition() -> clap::Command {
     Cli::command().subcommand_required(true).arg_required_else_help(true)
 }
 
-/// Puts a raw argument string behind the words of the command line: flags as flags; the rest as one word to a command
-/// that takes prose, as words to any other.
+/// Appends a raw argument string to the words of the command line: its flags as flags, the rest as one word for a command
+/// that accepts a prompt, and as separate words for any other.
 fn append(command: &clap::Command, argv: &mut Vec<OsString>, raw: &str) -> Result<(), Failure> {
     let split = raw::split(command, raw).map_err(|why| {
         Failure::usage(format!("cannot read the arguments: {why}"))
-            .with_hint("flags come first; `--` ends them, and what follows is taken as it is")
+            .with_hint("options come first; `--` ends them, and the text after it is used unchanged")
     })?;
-    // A `--` on the command line would make prose of the flags that follow.
+    // After a `--` on the command line, the flags that follow would be treated as the prompt.
     argv.retain(|word| word != "--");
     argv.extend(split.flags.into_iter().map(OsString::from));
     if command.get_positionals().any(clap::Arg::is_trailing_var_arg_set) {
@@ -130,7 +131,7 @@ fn append(command: &clap::Command, argv: &mut Vec<OsString>, raw: &str) -> Resul
     Ok(())
 }
 
-/// What clap's own rules cannot say.
+/// Checks the rules that clap cannot express.
 fn check(cli: &Cli) -> Result<(), Failure> {
     let prompt_file = match &cli.command {
         Command::Task(task) => task.prompt.prompt_file.as_deref(),
@@ -138,8 +139,8 @@ fn check(cli: &Cli) -> Result<(), Failure> {
         _ => None,
     };
     if cli.global.arguments_stdin && prompt_file == Some(Path::new("-")) {
-        return Err(Failure::usage("standard input cannot hold both the arguments and the prompt")
-            .with_hint("without --prompt-file, the prompt is what follows the flags in the arguments"));
+        return Err(Failure::usage("standard input cannot provide both the arguments and the prompt")
+            .with_hint("put the prompt after the options in the arguments, and omit --prompt-file"));
     }
     let (target, words) = match &cli.command {
         Command::Review(review) => (&review.target, &review.words[..]),
@@ -148,38 +149,38 @@ fn check(cli: &Cli) -> Result<(), Failure> {
         _ => return Ok(()),
     };
     if target.base.is_some() && target.scope == Scope::WorkingTree {
-        return Err(Failure::usage(
-            "--base names a branch's change, --scope working-tree what is not committed",
-        )
-        .with_hint("give one of the two"));
+        return Err(Failure::usage("--base cannot be combined with --scope working-tree").with_hint(
+            "use --base to review a branch, or --scope working-tree to review the uncommitted changes",
+        ));
     }
     if let Some(word) = words.first() {
         let word = one_line(&word.to_string_lossy(), 40);
-        return Err(Failure::usage(format!("`review` takes no words, but got \"{word}\""))
-            .with_hint("focus text goes to `codex-companion adversarial-review`"));
+        return Err(Failure::usage(format!("`review` does not accept a prompt, but got \"{word}\""))
+            .with_hint("use `codex-companion adversarial-review` to give a focus text"));
     }
     Ok(())
 }
 
-/// What clap says, as ours: help to print, or a failure that names the nearest.
+/// Converts an error of clap: to help that is printed, or to a failure with the most similar name.
 fn usage(error: &clap::Error, colour: bool) -> Result<Parsed, Failure> {
     let text = error.render();
     let text = if colour { text.ansi().to_string() } else { text.to_string() };
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Ok(Parsed::Print(text)),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            return Err(Failure::usage("no command was given")
-                .with_hint("`codex-companion --help` lists the commands"));
+            return Err(
+                Failure::usage("no command given").with_hint("run `codex-companion --help` for the commands")
+            );
         }
         _ => {}
     }
-    // The first paragraph says what is wrong; usage and suggestions follow.
+    // The first paragraph is the error; usage and suggestions follow.
     let text = error.render().to_string();
     let message = text.strip_prefix("error: ").unwrap_or(&text);
     let message = message.split("\n\n").next().unwrap_or(message);
     let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
-    // Of several, clap names the nearest last.
+    // clap lists the most similar name last.
     let near = near.into_iter().find_map(|kind| match error.get(kind)? {
         ContextValue::String(name) => Some(name.clone()),
         ContextValue::Strings(names) => names.last().cloned(),
@@ -187,12 +188,12 @@ fn usage(error: &clap::Error, colour: bool) -> Result<Parsed, Failure> {
     });
     let hint = match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "`codex-companion COMMAND --help` shows what a command takes; `--` ends the flags".to_owned(),
+        None => "run `codex-companion COMMAND --help` for its options; `--` ends the options".to_owned(),
     };
     Err(Failure::usage(message).with_hint(hint))
 }
 
-/// A completion script.
+/// Returns a completion script.
 #[must_use]
 pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
     let mut script = Vec::new();
@@ -200,18 +201,18 @@ pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
     script
 }
 
-/// A manual page in roff: the program's, or that of one command.
+/// Returns a manual page in roff: of the program, or of one command.
 ///
 /// # Errors
-/// When there is no such command.
+/// The command is unknown.
 pub fn man_page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
     let mut root = definition();
     root.build();
     let page = match command {
         None => root,
         Some(name) => root.find_subcommand(name).cloned().ok_or_else(|| {
-            Failure::usage(format!("there is no command `{name}`"))
-                .with_hint("`codex-companion --help` lists the commands")
+            Failure::usage(format!("unknown command `{name}`"))
+                .with_hint("run `codex-companion --help` for the commands")
         })?,
     };
     let mut roff = Vec::new();

@@ -1,18 +1,18 @@
-//! One raw argument string, as a slash command has it: leading flags, then everything else verbatim.
+//! Splits a raw argument string, as slash commands pass it: leading flags, then the rest verbatim.
 //!
-//! The rules, which are not a shell's:
+//! The rules differ from a shell's:
 //!
-//! - Words are split on white space. A word that begins with `-`, other than a lone `-`, is a flag; the first word
-//!   that is none begins the rest, and the rest is kept byte for byte.
-//! - `--` ends the flags; the rest begins behind the white space that follows it.
+//! - Words are separated by whitespace. A word that begins with `-`, except `-` itself, is a flag. The first other
+//!   word begins the rest, and the rest is kept byte for byte.
+//! - `--` ends the flags; the rest begins after the whitespace that follows it.
 //! - A flag that takes a value takes the next word, or what follows its `=`; a short one also what is attached to it
-//!   (`-mspark`). The value may stand in `'…'` or `"…"`, in which nothing is special but the closing quote; behind that
-//!   must be white space or the end.
-//! - Nothing is trimmed but the white space around flags: without any flag the whole string is the rest.
+//!   (`-mspark`). The value can be quoted with `'…'` or `"…"`; only the closing quote is special inside, and whitespace
+//!   or the end must follow it.
+//! - Only the whitespace around flags is trimmed: without any flag the whole string is the rest.
 
 use clap::{ArgAction, Command};
 
-/// A raw string, taken apart.
+/// The parts of a raw string.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Split<'a> {
     /// Flags and their values, ready for the parser.
@@ -21,8 +21,8 @@ pub(super) struct Split<'a> {
     pub(super) rest: &'a str,
 }
 
-/// Takes the leading flags of `command` off a raw string. Flags that it does not have are passed on for the parser to
-/// refuse. The error says which quote is not closed.
+/// Splits the leading flags of `command` from a raw string. Unknown flags are passed on, so that the parser reports
+/// them. The error names the quote that is not closed.
 pub(super) fn split<'a>(command: &Command, raw: &'a str) -> Result<Split<'a>, String> {
     let mut flags = Vec::new();
     let mut rest = raw;
@@ -34,14 +34,14 @@ pub(super) fn split<'a>(command: &Command, raw: &'a str) -> Result<Split<'a>, St
             return Ok(Split { flags, rest: text[end..].trim_start() });
         }
         if !word.starts_with('-') || word == "-" {
-            // Without a flag before it, white space at the beginning is the prompt's own.
+            // Without a preceding flag, leading whitespace belongs to the prompt.
             return Ok(Split { rest: if flags.is_empty() { raw } else { text }, flags });
         }
         rest = flag(command, text, end, &mut flags)?;
     }
 }
 
-/// Takes one flag, whose first word is `text[..end]`, and its value; returns what follows.
+/// Splits one flag, whose first word is `text[..end]`, and its value; returns the text after them.
 fn flag<'a>(
     command: &Command,
     text: &'a str,
@@ -62,7 +62,7 @@ fn flag<'a>(
             }),
         ),
         None => {
-            let letter = word[1..].chars().next().expect("a lone dash is no flag");
+            let letter = word[1..].chars().next().expect("`-` is not a flag");
             let takes_value = takes_value(command, |arg| arg.get_short() == Some(letter));
             (if takes_value { 1 + letter.len_utf8() } else { end }, takes_value)
         }
@@ -72,11 +72,11 @@ fn flag<'a>(
         return Ok(&text[end..]);
     }
     let attached = name_end < end;
-    let behind = if attached { &text[name_end..] } else { text[end..].trim_start() };
-    if behind.is_empty() {
-        return Ok(behind);
+    let after = if attached { &text[name_end..] } else { text[end..].trim_start() };
+    if after.is_empty() {
+        return Ok(after);
     }
-    let (value, rest) = value(behind)?;
+    let (value, rest) = value(after)?;
     flags.push(value.to_owned());
     Ok(rest)
 }
@@ -86,7 +86,7 @@ fn takes_value(command: &Command, is_it: impl Fn(&clap::Arg) -> bool) -> bool {
     found.is_some_and(|arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append))
 }
 
-/// A value at the beginning of a text, without its quotes, and what follows it.
+/// The value at the beginning of a text, without its quotes, and the text after it.
 fn value(text: &str) -> Result<(&str, &str), String> {
     match text.chars().next() {
         Some(quote @ ('\'' | '"')) => {
@@ -95,7 +95,7 @@ fn value(text: &str) -> Result<(&str, &str), String> {
             };
             let rest = &text[length + 2..];
             if rest.chars().next().is_some_and(|next| !next.is_whitespace()) {
-                return Err(format!("white space is missing behind {}", &text[..length + 2]));
+                return Err(format!("whitespace is missing after {}", &text[..length + 2]));
             }
             Ok((&text[1..=length], rest))
         }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn leading_flags_are_taken_and_the_rest_is_verbatim() {
+    fn leading_flags_are_split_and_the_rest_is_verbatim() {
         check("", &[], "");
         check("fix it", &[], "fix it");
         check("  fix it  \n", &[], "  fix it  \n");
@@ -154,15 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn bad_quotes_are_told() {
+    fn bad_quotes_are_errors() {
         assert_eq!(split(&command(), "--model 'a b"), Err("the quote ' is not closed".into()));
         assert_eq!(split(&command(), "--model=\"a b"), Err("the quote \" is not closed".into()));
-        assert_eq!(split(&command(), "--model 'a'b c"), Err("white space is missing behind 'a'".into()));
+        assert_eq!(split(&command(), "--model 'a'b c"), Err("whitespace is missing after 'a'".into()));
     }
 
     proptest! {
         #[test]
-        fn a_prompt_that_begins_with_a_word_comes_through(prompt in "(?s)[^\\s-].{0,40}") {
+        fn a_prompt_that_begins_with_a_word_is_unchanged(prompt in "(?s)[^\\s-].{0,40}") {
             let raw = format!("--write --model spark {prompt}");
             let split = split(&command(), &raw).unwrap();
             prop_assert_eq!(split.rest, prompt);
@@ -170,7 +170,7 @@ mod tests {
         }
 
         #[test]
-        fn any_string_is_survived_and_the_rest_is_its_end(raw in r#"[-=mcw"' a\n]{0,30}|(?s).{0,30}"#) {
+        fn any_string_is_accepted_and_the_rest_is_its_suffix(raw in r#"[-=mcw"' a\n]{0,30}|(?s).{0,30}"#) {
             if let Ok(split) = split(&command(), &raw) {
                 prop_assert!(raw.ends_with(split.rest));
             }

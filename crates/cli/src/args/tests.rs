@@ -91,14 +91,20 @@ fn every_documented_command_line_parses() {
         "man review",
         "-C /x --codex /bin/codex --quiet review",
         "review --cwd /x --codex=/bin/codex -q",
+        "-vv review --log /tmp/log",
+        "review -v -v --verbose",
     ];
     for line in lines {
-        run(&line.split(' ').collect::<Vec<_>>());
+        let cli = run(&line.split(' ').collect::<Vec<_>>());
+        let definition = definition();
+        let name = definition.find_subcommand(cli.command.name()).expect(line).get_name();
+        let aliased = name == "task" && line.contains("rescue");
+        assert!(aliased || line.split(' ').any(|word| word == name), "{line} is not {name}");
     }
 }
 
 #[test]
-fn globals_stand_before_or_after_the_command() {
+fn global_options_are_accepted_before_and_after_the_command() {
     for words in [["-C", "/x", "--quiet", "review"], ["review", "--cwd", "/x", "-q"]] {
         let global = run(&words).global;
         assert_eq!((global.cwd.unwrap().to_str(), global.quiet), (Some("/x"), true));
@@ -127,7 +133,7 @@ fn d16_prompts_are_bytes() {
 }
 
 #[test]
-fn d16_flags_in_prose_are_prose() {
+fn d16_flags_in_the_prompt_are_text() {
     let words = ["task", "--model", "m", "explain", "--write", "-c", "x", "--", "--unknown", "-q"];
     let parsed = task(&words);
     assert!(!parsed.write);
@@ -137,7 +143,7 @@ fn d16_flags_in_prose_are_prose() {
 }
 
 #[test]
-fn d16_a_raw_argument_string_is_flags_then_prose() {
+fn d16_a_raw_argument_string_is_flags_then_the_prompt() {
     let raw = " --model spark --effort=\"very high\" fix  \"it\" --write `x`\n $(y)  ";
     let line = argv(&["task", "--write", "--arguments-stdin"]);
     assert!(matches!(parse(&line, None, false), Ok(Parsed::ReadArguments)));
@@ -148,12 +154,12 @@ fn d16_a_raw_argument_string_is_flags_then_prose() {
     assert_eq!(task.run.effort.as_deref(), Some("very high"));
     assert_eq!(task.prompt.source(true).unwrap(), Source::Words("fix  \"it\" --write `x`\n $(y)  ".into()));
 
-    // Not a word of prose: nothing was asked, and standard input has been read already.
+    // No prompt: standard input has been read already.
     let Ok(Parsed::Run(cli)) = parse(&line, Some("--effort low"), false) else { panic!("parses") };
     let Command::Task(task) = cli.command else { panic!("is a task") };
     assert!(task.prompt.words.is_empty());
 
-    // Flags that hold everywhere are known here too, and a value is no command.
+    // Global options are known here too, and a value is not a command.
     let line = argv(&["-C", "review", "task", "--arguments-stdin", "--"]);
     let Ok(Parsed::Run(cli)) = parse(&line, Some("--codex 'a b' -q go on"), false) else { panic!("parses") };
     assert_eq!((cli.global.codex, cli.global.quiet), (Some("a b".into()), true));
@@ -163,14 +169,14 @@ fn d16_a_raw_argument_string_is_flags_then_prose() {
     for (raw, message) in [
         ("--bogus x", "unexpected argument '--bogus' found"),
         ("--model 'x", "cannot read the arguments: the quote ' is not closed"),
-        ("--prompt-file -", "standard input cannot hold both the arguments and the prompt"),
+        ("--prompt-file -", "standard input cannot provide both the arguments and the prompt"),
     ] {
         assert_eq!(parse(&line, Some(raw), false).unwrap_err().to_string(), message);
     }
 }
 
 #[test]
-fn a_raw_argument_string_goes_to_any_command() {
+fn any_command_accepts_a_raw_argument_string() {
     let parse = |words: &[&str], raw| match super::parse(&argv(words), Some(raw), false) {
         Ok(Parsed::Run(cli)) => cli.command,
         other => panic!("{other:?}"),
@@ -188,17 +194,17 @@ fn models_have_aliases() {
     {
         assert_eq!(task(&["task", "-m", given, "x"]).run.model.as_deref(), Some(expected));
     }
-    assert_eq!(model(" "), Err("it is empty".into()));
+    assert_eq!(model(" "), Err("must not be empty".into()));
 }
 
 #[test]
-fn overrides_of_codex_are_kept_in_order() {
+fn config_overrides_keep_their_order() {
     let config = task(&["task", "-c", "a.b=1", "--config", "c=\"x = y\"", "x"]).run.config;
     assert_eq!(config, ["a.b=1", "c=\"x = y\""]);
 }
 
 #[test]
-fn json_is_a_format() {
+fn json_selects_the_json_format() {
     let format = |words: &[&str]| match run(words).command {
         Command::Review(review) => review.out.format(),
         other => panic!("{other:?}"),
@@ -210,7 +216,7 @@ fn json_is_a_format() {
 }
 
 #[test]
-fn a_command_line_that_does_not_parse_may_still_ask_for_json() {
+fn a_command_line_that_does_not_parse_can_request_json() {
     let table = [
         ("review --bogus --json", true),
         ("review --format json --bogus", true),
@@ -225,7 +231,7 @@ fn a_command_line_that_does_not_parse_may_still_ask_for_json() {
 }
 
 #[test]
-fn conflicts_are_errors() {
+fn conflicting_options_are_errors() {
     let lines = [
         "review --wait --background",
         "review --base a --commit b",
@@ -250,7 +256,7 @@ fn conflicts_are_errors() {
 }
 
 #[test]
-fn wrong_usage_names_the_nearest() {
+fn wrong_usage_names_the_most_similar_option() {
     let table = [
         ("review --bse main", "unexpected argument '--bse' found", "did you mean `--base`?"),
         ("revew", "unrecognized subcommand 'revew'", "did you mean `review`?"),
@@ -262,19 +268,19 @@ fn wrong_usage_names_the_nearest() {
         (
             "review --timeout-ms 0",
             "invalid value '0' for '--timeout-ms <N>': 0 is not in 1..18446744073709551615",
-            "`codex-companion COMMAND --help` shows what a command takes; `--` ends the flags",
+            "run `codex-companion COMMAND --help` for its options; `--` ends the options",
         ),
         (
             "task -c novalue x",
             "invalid value 'novalue' for '--config <KEY=VALUE>': expected KEY=VALUE",
-            "`codex-companion COMMAND --help` shows what a command takes; `--` ends the flags",
+            "run `codex-companion COMMAND --help` for its options; `--` ends the options",
         ),
         (
             "review check the locks",
-            "`review` takes no words, but got \"check\"",
-            "focus text goes to `codex-companion adversarial-review`",
+            "`review` does not accept a prompt, but got \"check\"",
+            "use `codex-companion adversarial-review` to give a focus text",
         ),
-        ("", "no command was given", "`codex-companion --help` lists the commands"),
+        ("", "no command given", "run `codex-companion --help` for the commands"),
     ];
     for (line, message, hint) in table {
         let failure = refused(&line.split_whitespace().collect::<Vec<_>>());
@@ -292,7 +298,7 @@ fn help(words: &[&str], colour: bool) -> String {
 }
 
 #[test]
-fn help_is_for_people() {
+fn help_matches_the_snapshots() {
     // At a fixed width: the tests may run on a narrow terminal.
     let help = |words: &[&str]| {
         let error =
@@ -305,7 +311,7 @@ fn help_is_for_people() {
 }
 
 #[test]
-fn help_of_every_command_has_an_example_and_no_colour_unless_asked() {
+fn help_of_every_command_has_an_example_and_colour_only_on_request() {
     for command in definition().get_subcommands() {
         let plain = help(&[command.get_name(), "--help"], false);
         assert!(plain.contains("Examples:\n"), "{}", command.get_name());
@@ -315,7 +321,7 @@ fn help_of_every_command_has_an_example_and_no_colour_unless_asked() {
 }
 
 #[test]
-fn completions_and_manual_pages_have_what_this_version_has() {
+fn completions_and_manual_pages_have_the_commands_of_this_version() {
     use clap::ValueEnum as _;
     for shell in clap_complete::Shell::value_variants() {
         let script = String::from_utf8(completions(*shell)).unwrap();
@@ -325,12 +331,12 @@ fn completions_and_manual_pages_have_what_this_version_has() {
     assert!(page.contains("codex\\-companion") && page.contains("adversarial\\-review"));
     let page = String::from_utf8(man_page(Some("review")).unwrap()).unwrap();
     assert!(page.contains("\\-\\-base"));
-    assert_eq!(man_page(Some("nothing")).unwrap_err().to_string(), "there is no command `nothing`");
+    assert_eq!(man_page(Some("nothing")).unwrap_err().to_string(), "unknown command `nothing`");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_prompt_that_is_not_utf8_is_an_error_not_a_guess() {
+fn a_prompt_that_is_not_utf8_is_an_error() {
     use std::os::unix::ffi::OsStringExt;
     let mut words = argv(&["task"]);
     words.push(OsString::from_vec(b"caf\xe9".to_vec()));

@@ -13,6 +13,7 @@ mod slash;
 mod work;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::environment::{Environment, working_directory};
 use crate::exit::{Exit, Failure, Kind};
 use crate::progress::StderrProgress as Progress;
 use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile};
-use crate::{args, progress, signals};
+use crate::{VERSION, args, diagnostics, progress, signals};
 use codex_companion_core::codex::{self, Codex};
 use codex_companion_core::{Stop, StopHandle, Workspace};
 
@@ -70,8 +71,16 @@ pub struct App {
 pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
     let cwd = working_directory()
         .map_err(|error| Failure::new(Kind::Io, "cannot tell the working directory").caused_by(error))?;
+    match (diagnostics::start(&cli.global, environment), &cli.command) {
+        // The agent would treat a failed hook as its decision.
+        (Err(failure), Command::Hook(_)) => {
+            let _ = writeln!(std::io::stderr(), "codex: nothing is logged: {failure}");
+        }
+        (started, _) => started?,
+    }
     let global = GlobalArgs::default();
     let app = App { worker: false, environment: environment.clone(), cwd, global, limit: None };
+    tracing::info!(version = VERSION, command = cli.command.name(), process = std::process::id(), "started");
     dispatch(&app.with(cli.global)?, cli.command)
 }
 
@@ -181,7 +190,9 @@ impl App {
 
     /// Where progress is shown.
     fn progress(&self) -> Progress {
-        let width = progress::terminal_width();
+        // A live line and log lines would overwrite each other.
+        let logs_here = self.global.verbose > 0 && self.global.log.is_none();
+        let width = progress::terminal_width().filter(|_| !logs_here);
         let mode = progress::Mode::choose(self.global.quiet, width, self.environment.no_color);
         progress::on_stderr(mode)
     }

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use codex_review::{
+    ContextSummary, ErrorReport, Reading, ReviewKind, ReviewReader, ReviewReport, TargetSummary,
+};
 use codex_review_target::{
     Budget, Cancel, CollectOptions, Context, Recommendation, ResolveOptions, Scope as TargetScope, Target,
     collect, measure, recommend, resolve,
@@ -9,8 +12,6 @@ use codex_review_target::{
 
 use crate::args::{Scope, TargetArgs};
 use crate::exit::{Failure, Kind};
-use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
-use crate::review_output::Reading;
 use codex_companion_core::codex::FinishedTurn;
 use codex_companion_core::{RunObserver, Stop};
 
@@ -79,23 +80,15 @@ pub(super) fn tell_left_out(watch: &mut dyn RunObserver, context: &Context) {
 
 /// A report of what was reviewed, with no result yet.
 pub(super) fn report(kind: ReviewKind, target: &Target, context: &Context) -> Box<ReviewReport> {
-    let reported = render::Target {
-        mode: target.mode().to_owned(),
-        label: target.label(),
-        base_ref: target.base_ref().map(str::to_owned),
-        explicit: target.explicit(),
-    };
-    let mut report = Box::new(ReviewReport::new(kind, reported));
-    report.context = Some(render::Context {
-        repo_root: context.repo_root.clone(),
-        branch: context.branch.clone(),
-        summary: context.summary.clone(),
-        input_mode: Some(context.input_mode.as_str().to_owned()),
-        file_count: Some(context.file_count),
-        diff_bytes: Some(context.diff_bytes),
-        manifest: serde_json::to_value(&context.manifest).ok(),
-    });
-    report
+    let mut reported = TargetSummary::new(target.mode(), target.label()).explicit(target.explicit());
+    reported.base_ref = target.base_ref().map(str::to_owned);
+    let mut summary = ContextSummary::new(&context.repo_root, &context.summary)
+        .branch(context.branch.clone())
+        .input_mode(context.input_mode.as_str())
+        .file_count(context.file_count)
+        .diff_bytes(context.diff_bytes);
+    summary.manifest = serde_json::to_value(&context.manifest).ok();
+    Box::new(ReviewReport::new(kind, reported).context(summary))
 }
 
 /// Fills in what came of the turn; gives why it is not the review that was asked for, if it is not.
@@ -118,27 +111,25 @@ pub(super) fn fill(
     // Only a turn that completed has a verdict.
     if let Some(answer) = outcome.answer() {
         let reading = read(answer);
-        if let Some(why) = &reading.parse_error {
+        if let Reading::Unreadable(why) = &reading {
             let message = format!("the answer is not the review that was asked for: {why}");
             failure = Some(
                 Failure::new(Kind::TurnFailed, message)
                     .with_hint("what the model wrote is shown as it is; run it again, or with another model"),
             );
         }
-        report.result = reading.result;
-        report.parse_error = reading.parse_error;
-        report.notes = reading.notes;
+        report.set_reading(reading);
     }
     report.error = failure.as_ref().map(ErrorReport::from);
     failure
 }
 
-/// The roots by which a model may name files: as we call the work tree, and as the file system does.
-pub(super) fn roots(root: &Path) -> Vec<String> {
+/// A reader that knows the roots by which a model may name files: as we call the work tree, and as the file system does.
+pub(super) fn reader(root: &Path) -> ReviewReader {
     let mut roots = vec![root.to_string_lossy().into_owned()];
     if let Ok(real) = root.canonicalize() {
         roots.push(real.to_string_lossy().into_owned());
     }
     roots.dedup();
-    roots
+    roots.into_iter().fold(ReviewReader::new(), ReviewReader::root)
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use codex_review::{AdversarialPrompt, ErrorReport, ReviewKind, ReviewReport, output_schema};
 use codex_review_target::{InputMode, Target, TargetKind};
 use codex_rpc::policy::{AllowList, ToolPatternError};
 use codex_rpc::protocol::ReviewTarget;
@@ -12,9 +13,7 @@ use super::{App, block_on, limits, reviewing};
 use crate::args::{Approvals, Format, RunArgs, TargetArgs};
 use crate::exit::{Failure, Kind};
 use crate::prompt;
-use crate::prompts::AdversarialReview;
-use crate::render::{self, ErrorReport, ReviewKind, ReviewReport, TaskReport};
-use crate::review_output::{Verdict, output_schema, read_native, read_review};
+use crate::render::{self, TaskReport};
 use crate::sanitize::one_line;
 use crate::settings::Settings;
 use codex_companion_core::codex::{self, Access, Codex, FinishedTurn, ThreadChoice, TurnInput, TurnRequest};
@@ -150,7 +149,7 @@ pub(super) enum Report {
 impl Report {
     pub(super) fn render(&self, format: Format) -> String {
         match self {
-            Self::Review(report) => render::review(report, format),
+            Self::Review(report) => codex_review::render::render(report, format.into()),
             Self::Task(report) => render::task(report, format == Format::Json),
         }
     }
@@ -169,10 +168,7 @@ impl Report {
         match self {
             Self::Review(report) => match &report.result {
                 Some(result) => {
-                    let verdict = match result.verdict {
-                        Verdict::Approve => "approve",
-                        Verdict::NeedsAttention => "needs attention",
-                    };
+                    let verdict = result.verdict.words();
                     let count = result.findings.len();
                     let plural = if count == 1 { "" } else { "s" };
                     one_line(&format!("{verdict}, {count} finding{plural}: {}", result.summary), 200)
@@ -205,12 +201,11 @@ pub(super) fn execute<G>(
     let failure = match &mut report {
         Report::Task(report) => fill_task(report, &ran, &root, job_id.as_deref()),
         Report::Review(report) => {
-            let roots = reviewing::roots(&root);
-            let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
+            let reader = reviewing::reader(&root);
             report.job_id = job_id;
             reviewing::fill(report, &ran, |text| match request.what {
-                What::Review { .. } => read_native(text, &roots),
-                _ => read_review(text, &roots),
+                What::Review { .. } => reader.read_native(text),
+                _ => reader.read_json(text),
             })
         }
     };
@@ -243,7 +238,7 @@ async fn compose(
             let report = reviewing::report(ReviewKind::Adversarial, target, &context);
             let guidance = if context.input_mode == InputMode::SelfCollect { SELF_COLLECT } else { "" };
             let label = target.label();
-            let text = AdversarialReview { target: &label, context: &context.text, guidance, focus }.prompt();
+            let text = AdversarialPrompt::new(&label, &context.text).guidance(guidance).focus(focus).text();
             prompt::check_length(&text)?;
             let ask = TurnInput::Prompt { text, output_schema: Some(output_schema()) };
             (ask, Access::default(), ThreadChoice::Ephemeral, Report::Review(report))

@@ -147,3 +147,22 @@ fn a_relative_codex_is_relative_to_the_user() {
     let output = command.current_dir(&sub).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
+
+/// The program that is named is the one that runs: no extension is replaced, and no version is cut off at its dots.
+#[cfg(unix)]
+#[test]
+fn e46_a_codex_on_the_path_is_found_by_its_whole_name() {
+    use codex_testkit::app_server::Turn;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    for name in ["codex.sh", "codex-0.169.0"] {
+        let (bed, codex) = Bed::scripted(Script::new().turn(Turn::say("Done.")));
+        let programs = tempfile::tempdir().unwrap();
+        let other = programs.path().join("codex");
+        std::fs::write(&other, "#!/bin/sh\nexit 9\n").unwrap();
+        std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(codex.program(), programs.path().join(name)).unwrap();
+        let path = std::env::join_paths([programs.path(), "/usr/bin".as_ref(), "/bin".as_ref()]).unwrap();
+        bed.env("PATH", path).run(&["--codex", name, "task", "x"]).exits(0);
+        assert_eq!(codex.starts().len(), 1, "{name}");
+    }
+}

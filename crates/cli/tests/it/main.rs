@@ -7,6 +7,9 @@ mod bad_input;
 mod broker;
 #[cfg(unix)]
 mod claude;
+#[cfg(unix)]
+mod console;
+mod diagnostics;
 mod documents;
 #[cfg(target_os = "linux")]
 mod faults;

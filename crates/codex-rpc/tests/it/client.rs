@@ -187,7 +187,7 @@ async fn d05_retries_for_ever_end_by_the_idle_deadline_with_the_cause() {
                     server.answer(&clean, json!({})).await;
                     return;
                 }
-                // tidy: allow(sleep) the clock is paused: this is what the server does every five seconds
+                // sleep: the clock is paused: this is what the server does every five seconds
                 () = tokio::time::sleep(Duration::from_secs(5)) => server.notify("error", params).await,
             }
         }
@@ -212,7 +212,7 @@ async fn signs_of_life_hold_the_idle_deadline_off_but_not_the_total_one() {
         for count in 0.. {
             tokio::select! {
                 request = server.read() => return request,
-                // tidy: allow(sleep) the clock is paused
+                // sleep: the clock is paused
                 () = tokio::time::sleep(Duration::from_secs(20)) => server.message(&count.to_string()).await,
             }
         }

@@ -91,7 +91,7 @@ fn schemas() -> Option<&'static Schemas> {
                     child.kill().unwrap();
                     panic!("codex did not write its schema within two minutes");
                 }
-                None => std::thread::sleep(Duration::from_millis(10)), // tidy: allow(sleep) between two looks, with a limit
+                None => std::thread::sleep(Duration::from_millis(10)), // sleep: between two looks, with a limit
             }
         };
         assert!(status.success(), "codex app-server generate-json-schema: {status}");

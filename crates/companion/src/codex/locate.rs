@@ -31,24 +31,13 @@ pub fn codex(named: Option<&Path>, path: Option<&OsStr>) -> Result<PathBuf> {
     }
 }
 
-/// The first file of that name in the folders of `path`; on Windows also with the endings of programs and npm's wrappers.
+/// The first executable file of exactly this name in the directories of `path`; on Windows also with the extensions of
+/// programs. Empty entries of `path` are ignored: they would mean the current directory, which a repository fills.
 #[must_use]
 pub fn in_path(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
-    let endings: &[&str] = if cfg!(windows) { &["exe", "cmd", "bat"] } else { &[""] };
-    std::env::split_paths(path?).filter(|folder| !folder.as_os_str().is_empty()).find_map(|folder| {
-        endings.iter().map(|ending| folder.join(name).with_extension(ending)).find(|file| is_program(file))
-    })
-}
-
-#[cfg(unix)]
-fn is_program(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(file: &Path) -> bool {
-    file.is_file()
+    let directories = std::env::split_paths(path?).filter(|directory| !directory.as_os_str().is_empty());
+    let path = std::env::join_paths(directories).ok()?;
+    which::which_in_global(name, Some(path)).ok()?.next()
 }
 
 #[cfg(all(test, unix))]
@@ -74,5 +63,21 @@ mod tests {
         let missing = codex(Some(&one.join("none")), Some(&path)).unwrap_err();
         assert_eq!(missing.kind(), Kind::CodexMissing);
         assert_eq!(codex(None, None).unwrap_err().kind(), Kind::CodexMissing);
+    }
+    #[test]
+    fn e46_a_program_is_found_by_its_whole_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["codex", "codex.sh", "codex-0.169.0"] {
+            let file = dir.path().join(name);
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let path = std::env::join_paths([Path::new(""), dir.path()]).unwrap();
+        for name in ["codex", "codex.sh", "codex-0.169.0"] {
+            assert_eq!(codex(Some(Path::new(name)), Some(&path)).unwrap(), dir.path().join(name));
+        }
+        for name in ["codex.exe", "codex-0.169", "codex.sh.sh"] {
+            assert_eq!(in_path(OsStr::new(name), Some(&path)), None, "{name}");
+        }
     }
 }

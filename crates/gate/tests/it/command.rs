@@ -25,7 +25,7 @@ async fn content(path: &Path) -> String {
         loop {
             match fs::read_to_string(path) {
                 Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
-                // tidy: allow(sleep) between two looks, with a limit
+                // sleep: between two looks, with a limit
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -41,7 +41,7 @@ async fn gone(pid: &str) {
     };
     let look = async {
         while lives() {
-            // tidy: allow(sleep) between two looks, with a limit
+            // sleep: between two looks, with a limit
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -114,7 +114,7 @@ impl Clock for StoppedClock {
         Duration::from_micros(self.monotonic.load(Ordering::SeqCst))
     }
 
-    // tidy: allow(sleep) the stopped clock's own
+    // sleep: the stopped clock's own
     fn sleep(&self, duration: Duration) {
         self.monotonic.fetch_add(u64::try_from(duration.as_micros()).unwrap() + 1, Ordering::SeqCst);
         std::thread::yield_now();

@@ -1,11 +1,11 @@
-//! Flags that several commands take.
+//! Options that several commands share.
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::settings;
 
-/// What is to be reviewed.
+/// The change to review.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[command(next_help_heading = "Target")]
@@ -16,25 +16,25 @@ pub struct TargetArgs {
     /// Review one commit
     #[arg(long, value_name = "SHA", conflicts_with = "scope")]
     pub commit: Option<String>,
-    /// What to review when neither is given
+    /// What to review without --base and --commit
     #[arg(long, value_enum, default_value_t = Scope::Auto)]
     pub scope: Scope,
 }
 
-/// What a review looks at when it is told neither a base nor a commit.
+/// What is reviewed if neither a base nor a commit is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// The working tree when it has changes, else the branch
+    /// The working tree if it has changes, otherwise the branch
     #[default]
     Auto,
-    /// What is not committed yet
+    /// The uncommitted changes
     WorkingTree,
     /// What this branch adds to the default branch
     Branch,
 }
 
-/// How the work is run.
+/// How Codex is run.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[command(next_help_heading = "Run")]
@@ -42,31 +42,31 @@ pub struct RunArgs {
     /// Wait for the answer (the default)
     #[arg(long, conflicts_with = "background")]
     pub wait: bool,
-    /// Start a job, print its id and return
+    /// Start a background job, print its id and return
     #[arg(long)]
     pub background: bool,
     /// Model to use; `spark` is short for gpt-5.3-codex-spark
     #[arg(short, long, value_name = "MODEL", value_parser = model)]
     pub model: Option<String>,
-    /// How hard the model is to think
+    /// Reasoning effort of the model
     #[arg(long, value_name = "EFFORT", value_parser = non_empty)]
     pub effort: Option<String>,
-    /// Give up after N milliseconds
+    /// Time out after N milliseconds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout_ms: Option<u64>,
-    /// Override a setting of Codex; may be repeated
+    /// Override a setting of Codex; can be repeated
     #[arg(short = 'c', long = "config", value_name = "KEY=VALUE", value_parser = override_)]
     pub config: Vec<String>,
-    /// Whether to share the workspace's app-server
+    /// When to use the workspace's shared app-server
     #[arg(long, value_enum)]
     pub broker: Option<BrokerUse>,
 }
 
-/// Whether a command goes through the workspace's shared app-server.
+/// When a command uses the workspace's shared app-server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BrokerUse {
-    /// When it pays
+    /// If it saves time
     #[default]
     Auto,
     /// Always
@@ -85,27 +85,27 @@ impl From<BrokerUse> for settings::BrokerUse {
     }
 }
 
-/// How the answer is written.
+/// The output format.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct OutArgs {
     /// Short for --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    /// How to write the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
 
 impl OutArgs {
-    /// The format, however it was asked for.
+    /// The format that `--json` or `--format` chose.
     #[must_use]
     pub const fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
     }
 }
 
-/// The forms in which a review can be written.
+/// The output formats of a review.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
@@ -121,26 +121,38 @@ pub enum Format {
     Github,
 }
 
-/// `--json`, where it is the only choice.
+impl From<Format> for codex_review::render::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Markdown => Self::Markdown,
+            Format::Json => Self::Json,
+            Format::Sarif => Self::Sarif,
+            Format::Github => Self::Github,
+        }
+    }
+}
+
+/// `--json` of commands without `--format`.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct JsonArgs {
-    /// Write one JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub json: bool,
 }
 
-/// A model's name with aliases resolved; surrounding white space and the case of an alias do not matter.
+/// Resolves an alias of a model. Surrounding whitespace and the case of an alias are ignored.
 ///
 /// # Errors
-/// When there is no name.
+/// The name is empty.
 pub fn model(value: &str) -> Result<String, String> {
-    settings::model(value).ok_or_else(|| "it is empty".to_owned())
+    settings::model(value).ok_or_else(|| "must not be empty".to_owned())
 }
 
 pub(super) fn non_empty(value: &str) -> Result<String, String> {
     match value.trim() {
-        "" => Err("it is empty".to_owned()),
+        "" => Err("must not be empty".to_owned()),
         name => Ok(name.to_owned()),
     }
 }

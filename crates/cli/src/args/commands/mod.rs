@@ -1,36 +1,66 @@
-//! The commands and their flags.
+//! The commands and their options.
 
-mod agents;
-mod asking;
+mod adversarial_review;
+mod attach;
+mod await_jobs;
+mod broker;
+mod cancel;
 mod common;
-mod jobs;
+mod completions;
+mod demo;
+mod gate;
+mod hook;
+mod man;
+mod result;
+mod resume;
+mod review;
+mod setup;
+mod slash;
+mod status;
+mod task;
+mod transfer;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use agents::*;
-pub use asking::*;
+pub use adversarial_review::*;
+pub use attach::*;
+pub use await_jobs::*;
+pub use broker::*;
+pub use cancel::*;
 pub use common::*;
-pub use jobs::*;
+pub use completions::*;
+pub use demo::*;
+pub use gate::*;
+pub use hook::*;
+pub use man::*;
+pub use result::*;
+pub use resume::*;
+pub use review::*;
+pub use setup::*;
+pub use slash::*;
+pub use status::*;
+pub use task::*;
+pub use transfer::*;
 
-/// What was asked on the command line.
+/// A parsed command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "codex-companion",
     version,
-    about = "Lets one coding agent ask OpenAI Codex for a review, a challenge or a piece of work",
+    about = "Lets a coding agent ask OpenAI Codex for a review, a design challenge or a task",
     disable_help_subcommand = true,
     after_help = "Examples:\n  \
-        codex-companion setup                          is Codex there and signed in?\n  \
-        codex-companion review                         review what is not committed yet\n  \
-        codex-companion review --base main             review this branch\n  \
+        codex-companion setup                          check that Codex is installed and signed in\n  \
+        codex-companion review                         review the uncommitted changes\n  \
+        codex-companion review --base main             review what this branch adds to main\n  \
         codex-companion task --write fix the flaky test\n  \
-        codex-companion demo                           the whole flow, without account or network\n\n\
-        `codex-companion COMMAND --help` has more on each."
+        codex-companion demo                           try it without an account or a network\n\n\
+        Run `codex-companion COMMAND --help` for the options of a command."
 )]
 pub struct Cli {
-    /// What holds for every command.
+    /// The options of every command.
     #[command(flatten)]
     pub global: GlobalArgs,
     /// The command.
@@ -39,7 +69,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Whether the answer, an error included, is to be one JSON document.
+    /// Whether the output, errors included, must be one JSON document.
     #[must_use]
     pub fn wants_json(&self) -> bool {
         match &self.command {
@@ -63,67 +93,73 @@ impl Cli {
     }
 }
 
-/// Flags that every command takes, before or after its name.
+/// The options that every command accepts, before or after its name.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// Work as if started in DIR
+    /// Run as if started in DIR
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub cwd: Option<PathBuf>,
     /// The codex program to use
     #[arg(long, value_name = "PATH", global = true)]
     pub codex: Option<PathBuf>,
-    /// Say nothing on stderr while working
+    /// Print no progress on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Read more arguments from standard input: one string, flags first, then the prompt as it is
+    /// Log to stderr; -vv and -vvv log more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Append the log to FILE instead of stderr (as much as with -vv, unless -v or RUST_LOG says otherwise)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub log: Option<PathBuf>,
+    /// Read more arguments from standard input: one string, options first, then the prompt unchanged
     #[arg(long, global = true)]
     pub arguments_stdin: bool,
 }
 
-/// The commands of the documented command line, those of later versions included.
+/// The documented commands.
 #[derive(Debug, Subcommand)]
 #[non_exhaustive]
 pub enum Command {
-    /// Check that Codex is there, signed in and usable
+    /// Check that Codex is installed, signed in and usable
     Setup(SetupArgs),
-    /// Have Codex's own reviewer look at a change (read-only)
+    /// Review a change with Codex's own reviewer (read-only)
     Review(ReviewArgs),
-    /// Have the design and the assumptions of a change challenged (read-only)
+    /// Challenge the design and the assumptions of a change (read-only)
     AdversarialReview(AdversarialReviewArgs),
-    /// Hand a piece of work to Codex
+    /// Give Codex a task
     #[command(visible_alias = "rescue")]
     Task(TaskArgs),
     /// Show running and recent jobs, or one job
     Status(StatusArgs),
     /// Show the final output of a finished job
     Result(ResultArgs),
-    /// Interrupt a job and end its processes
+    /// Cancel a job and end its processes
     Cancel(CancelArgs),
-    /// Follow a job's log to its end
+    /// Follow a job's log until the job ends
     Attach(AttachArgs),
-    /// Wait for jobs in silence
+    /// Wait for jobs without printing anything
     Await(AwaitArgs),
-    /// Continue a job's thread in Codex itself
+    /// Resume a job's thread in Codex itself
     Resume(ResumeArgs),
-    /// Name the thread that `task --resume-last` would continue
+    /// Print the thread that `task --resume-last` would resume
     #[command(after_help = "Examples:\n  codex-companion task-resume-candidate --json")]
     TaskResumeCandidate(JsonArgs),
     /// Import a Claude Code session into a Codex thread
     Transfer(TransferArgs),
     /// Run the review gate once
     Gate(GateArgs),
-    /// Answer an agent's hook: JSON on stdin, JSON on stdout
+    /// Handle an agent's hook: JSON on stdin, JSON on stdout
     Hook(HookArgs),
     /// Run a slash command with the arguments that its hook stored
     Slash(SlashArgs),
-    /// Serve, inspect or stop the app-server that this workspace shares
+    /// Serve, inspect or stop the workspace's shared app-server
     Broker(BrokerArgs),
     /// Serve the Model Context Protocol on stdio
     #[command(after_help = "Examples:\n  codex-companion mcp\n  codex-companion mcp -C ~/projects\n\n\
-        For the settings of MCP clients; docs/mcp.md shows them.")]
+        MCP clients start this command; docs/mcp.md shows how to configure them.")]
     Mcp,
-    /// Show the whole flow on a throw-away repository with a scripted model
+    /// Run a review in a temporary repository with a scripted model
     Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -131,83 +167,31 @@ pub enum Command {
     Man(ManArgs),
 }
 
-/// `setup`
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  codex-companion setup\n  codex-companion setup --json\n  codex-companion setup --enable-review-gate"
-)]
-pub struct SetupArgs {
-    /// Have every turn in this workspace reviewed before it ends
-    #[arg(long, conflicts_with = "disable_review_gate")]
-    pub enable_review_gate: bool,
-    /// Stop having turns reviewed before they end
-    #[arg(long)]
-    pub disable_review_gate: bool,
-    /// Install Codex with npm when it is missing
-    #[arg(long)]
-    pub install: bool,
-    /// Take over the jobs that codex-plugin-cc recorded in DIR (the folder with its state.json)
-    #[arg(long, value_name = "DIR")]
-    pub import_jobs: Option<PathBuf>,
-    /// Output.
-    #[command(flatten)]
-    pub out: JsonArgs,
-}
-
-/// `broker`
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  codex-companion broker status --json\n  codex-companion broker stop\n\n\
-    Commands start it when it pays, and it ends by itself when nobody uses it."
-)]
-pub struct BrokerArgs {
-    /// What to do
-    #[command(subcommand)]
-    pub action: BrokerAction,
-}
-
-/// What can be done with the shared app-server.
-#[derive(Debug, Subcommand)]
-pub enum BrokerAction {
-    /// Serve until idle
-    Serve,
-    /// Say how it fares
-    Status(JsonArgs),
-    /// End it
-    Stop(BrokerStopArgs),
-}
-
-/// `broker stop`
-#[derive(Args, Debug)]
-pub struct BrokerStopArgs {
-    /// Even under clients that are still connected
-    #[arg(long)]
-    pub force: bool,
-    /// Output.
-    #[command(flatten)]
-    pub out: JsonArgs,
-}
-
-/// `demo`
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  codex-companion demo")]
-pub struct DemoArgs {}
-
-/// `completions`
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  codex-companion completions bash > codex-companion.bash")]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
-}
-
-/// `man`
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  codex-companion man | man -l -\n  codex-companion man review > codex-companion-review.1"
-)]
-pub struct ManArgs {
-    /// The command; without one, the program's page
-    pub command: Option<String>,
+impl Command {
+    /// The name of the command, as the command line has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Setup(_) => "setup",
+            Self::Review(_) => "review",
+            Self::AdversarialReview(_) => "adversarial-review",
+            Self::Task(_) => "task",
+            Self::Status(_) => "status",
+            Self::Result(_) => "result",
+            Self::Cancel(_) => "cancel",
+            Self::Attach(_) => "attach",
+            Self::Await(_) => "await",
+            Self::Resume(_) => "resume",
+            Self::TaskResumeCandidate(_) => "task-resume-candidate",
+            Self::Transfer(_) => "transfer",
+            Self::Gate(_) => "gate",
+            Self::Hook(_) => "hook",
+            Self::Slash(_) => "slash",
+            Self::Broker(_) => "broker",
+            Self::Mcp => "mcp",
+            Self::Demo(_) => "demo",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+        }
+    }
 }

@@ -4,9 +4,10 @@ use std::io;
 
 use codex_gate::host::{exit, git};
 use codex_gate::{
-    Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Severity, Skip, Tree,
-    Turn, Why, Wording,
+    Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Skip, Tree, Turn, Why,
+    Wording,
 };
+use codex_review::{ErrorReport, Review, ReviewKind, ReviewReport, ReviewVerdict, TargetSummary};
 use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, fingerprint, resolve};
 
 use super::state::StateFile;
@@ -15,8 +16,6 @@ use crate::args::{Format, GateAction, GateArgs, GitHook, OnError, TargetArgs};
 use crate::commands::jobs::Jobs;
 use crate::commands::{Answer, App, block_on, reviewing, work_tree};
 use crate::exit::{Exit, Failure, Kind};
-use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
-use crate::review_output::{self, ReviewResult, Verdict};
 use crate::stdio;
 use codex_companion_core::{RunObserver, Stop, StopHandle};
 
@@ -214,7 +213,7 @@ fn answer(app: &App, flags: &GateArgs, label: &str, decision: &Decision) -> Answ
         Format::Json => format!("{:#}\n", serde_json::to_value(decision.report()).unwrap_or_default()),
         format => {
             eprint_lines(app, &said.stderr);
-            render::review(&report(label, decision), format)
+            codex_review::render::render(&report(label, decision), format.into())
         }
     };
     Answer { stdout, exit, failure: None }
@@ -229,21 +228,19 @@ fn eprint_lines(app: &App, text: &str) {
 
 /// The decision as a review, for the forms that show findings.
 fn report(label: &str, decision: &Decision) -> ReviewReport {
-    let target =
-        render::Target { mode: "gate".to_owned(), label: label.to_owned(), base_ref: None, explicit: true };
+    let target = TargetSummary::new("gate", label).explicit(true);
     let mut report = ReviewReport::new(ReviewKind::Native, target);
-    let result = |verdict, summary: &str, findings: &[Finding]| ReviewResult {
-        verdict,
-        summary: summary.to_owned(),
-        findings: findings.iter().map(finding).collect(),
-        next_steps: Vec::new(),
+    let result = |verdict, summary: &str, findings: &[Finding]| {
+        Review::new(verdict, summary).findings(findings.iter().map(finding).collect())
     };
     match &decision.outcome {
         Decided::Blocked { reason, findings } => {
-            report.result = Some(result(Verdict::NeedsAttention, reason, findings));
+            report.result = Some(result(ReviewVerdict::NeedsAttention, reason, findings));
         }
-        Decided::Allowed { reason } => report.result = Some(result(Verdict::Approve, reason, &[])),
-        Decided::Skipped(skip) => report.result = Some(result(Verdict::Approve, &skip.to_string(), &[])),
+        Decided::Allowed { reason } => report.result = Some(result(ReviewVerdict::Approve, reason, &[])),
+        Decided::Skipped(skip) => {
+            report.result = Some(result(ReviewVerdict::Approve, &skip.to_string(), &[]))
+        }
         Decided::NotReviewed { failure, .. } => {
             report.codex.status = 1;
             report.parse_error = Some(failure.to_string());
@@ -254,22 +251,13 @@ fn report(label: &str, decision: &Decision) -> ReviewReport {
     report
 }
 
-fn finding(finding: &Finding) -> review_output::Finding {
-    let severity = match finding.severity {
-        Severity::Low => review_output::Severity::Low,
-        Severity::Medium => review_output::Severity::Medium,
-        Severity::High => review_output::Severity::High,
-        Severity::Critical => review_output::Severity::Critical,
-    };
-    let start = finding.line_start.unwrap_or(1).max(1);
-    review_output::Finding {
-        severity,
-        title: finding.title.clone(),
-        body: finding.body.clone(),
-        file: finding.file.clone().unwrap_or_default(),
-        line_start: start,
-        line_end: finding.line_end.unwrap_or(start).max(start),
-        confidence: None,
-        recommendation: finding.recommendation.clone().unwrap_or_default(),
-    }
+fn finding(finding: &Finding) -> codex_review::Finding {
+    let severity = codex_review::Severity::from_name(finding.severity.as_str()).unwrap_or_default();
+    let start = finding.line_start.unwrap_or(1);
+    codex_review::Finding::new(&finding.title)
+        .severity(severity)
+        .body(&finding.body)
+        .file(finding.file.clone().unwrap_or_default())
+        .lines(start..=finding.line_end.unwrap_or(start).max(start))
+        .recommendation(finding.recommendation.clone().unwrap_or_default())
 }

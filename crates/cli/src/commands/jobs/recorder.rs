@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use codex_job_store::{JobUpdate, Lease, LogWriter, NewJob, Outcome, Store};
+use codex_review::ErrorReport;
 use serde_json::json;
 
 use super::super::App;
@@ -12,7 +13,6 @@ use super::Jobs;
 use crate::args::Format;
 use crate::exit::{Exit, Failure, Kind};
 use crate::progress::StderrProgress as Progress;
-use crate::render::ErrorReport;
 use crate::sanitize::one_line;
 use codex_companion_core::{RunObserver, StopHandle, StopReason};
 

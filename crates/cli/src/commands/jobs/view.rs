@@ -2,6 +2,7 @@
 
 use codex_job_store::{Clock, Job, LogLine, Status, Store, SystemClock};
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::progress::elapsed;
 use crate::sanitize::one_line;
@@ -76,13 +77,13 @@ pub(super) fn table(jobs: &[Job]) -> String {
             ]
         })
         .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2), width(3)];
     let mut table = String::new();
     for row in &rows {
         let mut line = String::from(" ");
         for (column, width) in widths.iter().enumerate() {
-            let pad = width.saturating_sub(row[column].chars().count());
+            let pad = width.saturating_sub(row[column].width());
             line.push(' ');
             line.push_str(&row[column]);
             line.push_str(&" ".repeat(pad + 1));

@@ -11,6 +11,7 @@ use super::super::work::{self, Checked, Request};
 use super::super::{Answer, App};
 use super::{Jobs, Recorder, recorder, untold, view};
 use crate::args::GlobalArgs;
+use crate::diagnostics;
 use crate::environment::{self, Environment};
 use crate::exit::{Exit, Failure, Kind};
 use crate::stdio::Output;
@@ -96,6 +97,8 @@ pub fn detach(words: &[OsString]) -> ExitCode {
 #[must_use]
 pub fn run(words: &[OsString], environment: Environment) -> ExitCode {
     let [state_root, workspace, job] = words else { return Exit::Usage.into() };
+    // A job runs even if it cannot be logged.
+    let _ = diagnostics::start(&GlobalArgs::default(), &environment);
     match work(Path::new(state_root), Path::new(workspace), job.to_string_lossy().as_ref(), environment) {
         Ok(exit) => exit.into(),
         Err(failure) => Exit::from(&failure).into(),

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::commands::App;
 use crate::commands::jobs::{self, Jobs};
 use crate::exit::{Failure, Kind};
-use crate::render::{self, ErrorReport};
+use crate::render;
 use crate::sanitize::{one_line, sanitize};
+use codex_review::ErrorReport;
 
 /// An answer.
 #[derive(Debug)]
@@ -104,13 +105,10 @@ fn error(job: &Job, record: &Record) -> Option<ErrorReport> {
     let field = |name: &str| known["error"][name].as_str().map(str::to_owned);
     Some(match (field("kind"), field("message")) {
         (Some(kind), Some(message)) if job.status != Status::Cancelled => {
-            ErrorReport { kind, message, hint: field("hint") }
+            let report = ErrorReport::new(kind, message);
+            field("hint").into_iter().fold(report, ErrorReport::hint)
         }
-        _ => ErrorReport {
-            kind: kind.as_str().to_owned(),
-            message: job.error_message.clone().unwrap_or_else(|| otherwise.to_owned()),
-            hint: None,
-        },
+        _ => ErrorReport::new(kind.as_str(), job.error_message.as_deref().unwrap_or(otherwise)),
     })
 }
 

@@ -11,6 +11,7 @@ use crate::args::{self, Cli, Command, Parsed, ResultArgs, RunArgs};
 use crate::commands::jobs::{self, Jobs, untold};
 use crate::commands::work::{self, Request};
 use crate::commands::{Answer, App, asking, reviewing};
+use crate::diagnostics;
 use crate::exit::Failure;
 use crate::render;
 use crate::sanitize::one_line;
@@ -65,6 +66,7 @@ fn answer(app: &App, slash: Slash, arguments: &str, whole: &mut String) -> Resul
         Parsed::Print(text) => return Ok(text),
         Parsed::ReadArguments => return Err(Failure::usage("there is no standard input here")),
     };
+    diagnostics::start(&global, &app.environment)?;
     let app = app.with(global)?;
     match &mut command {
         Command::Review(flags) => start(&app, begun, &mut flags.run.clone(), whole, |run| {
