@@ -4,6 +4,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod codex;
+pub mod gate;
 pub mod settings;
 
 mod error;

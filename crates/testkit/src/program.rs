@@ -152,6 +152,10 @@ fn build_in(package: &Path, kind: &str, name: &str) -> PathBuf {
     command
         .args(["build", "--quiet", "--message-format=json", kind, name, "--manifest-path"])
         .arg(package.join("Cargo.toml"));
+    if kind == "--example" {
+        // An example may require features.
+        command.arg("--all-features");
+    }
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

@@ -1,21 +1,13 @@
-//! Folders and files of ours that are nobody else's to read.
+//! Directories and files that only their user can read.
 
-use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Makes a folder, and those above it that are missing, for its owner only.
-pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
-}
+use codex_base::PathError;
 
-/// What is made with these is readable by its owner only.
-pub(super) fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+pub(super) use codex_base::files::private_options as options;
+
+/// Creates a directory and its missing ancestors with mode 0700.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    codex_base::files::create_private_directory(folder).map_err(PathError::into_source)
 }

@@ -7,13 +7,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use codex_companion_core::gate::tree;
 use codex_job_store::Filter;
 use codex_review_target::Cancel;
 use serde_json::json;
 
 use super::hooks::{Input, read};
-use super::state::{StateFile, now};
-use super::{is_on, tree};
+use super::{is_on, now, store};
 use crate::commands::App;
 use crate::commands::jobs::untold::{self, Audience};
 use crate::commands::jobs::{Jobs, cancel_session};
@@ -42,9 +42,8 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
         && matches!(is_on(&app, &jobs), Ok(true))
     {
         let head = tree::head(&jobs.root, &Cancel::new());
-        let state = StateFile::new(jobs.store.folder());
-        match state.update(|state| ((), state.session_began(session, head, now()))) {
-            Ok(((), notice)) => told = told.or(notice),
+        match store(&jobs).update(|state| ((), state.session_began(session, head, now()))) {
+            Ok(updated) => told = told.or(updated.moved_aside.map(|moved| moved.to_string())),
             Err(failure) => told = told.or(Some(failure.to_string())),
         }
     }
@@ -157,7 +156,7 @@ fn forget(app: &App, session: &str) {
     if jobs.store.list(&mine).is_ok_and(|active| !active.is_empty()) {
         let _ = jobs.store.look(&mine);
     }
-    let state = StateFile::new(jobs.store.folder()).with_patience(LOCKED);
+    let state = store(&jobs).lock_timeout(LOCKED);
     if state.exists() {
         let _ = state.update(|state| ((), state.session_ended(session)));
     }
