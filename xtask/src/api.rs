@@ -66,6 +66,7 @@ mod text {
         ("serde_core", "1.x, where serde's traits are defined"),
         ("serde_json", "1.x"),
         ("tokio", "1.x"),
+        ("futures_core", "0.3: `Stream`, which the events of a turn are"),
         ("tokio_util", "0.7: the codec traits, which `FrameCodec` is there to implement"),
     ];
 

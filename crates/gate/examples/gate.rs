@@ -5,7 +5,7 @@ use std::{env, error::Error, io, io::Write as _, process::ExitCode, time::Durati
 
 use codex_gate::*;
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-use codex_rpc::protocol::{SandboxMode, ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{approval::SandboxMode, thread::ThreadStartParams, turn::TurnStartParams};
 
 struct Codex(String);
 
@@ -23,13 +23,12 @@ impl Reviewer for Codex {
 async fn ask(program: &str, prompt: &str, limit: Duration) -> Result<String, Box<dyn Error>> {
     let server = codex_rpc::transport::ChildOptions::new(program).args(["app-server"]);
     let client = Client::spawn(&server, ClientOptions::new("gate", "1.0")).await?;
-    let mut thread = ThreadStartParams::new();
-    thread.sandbox = Some(SandboxMode::ReadOnly);
+    let thread = ThreadStartParams::new().sandbox(SandboxMode::ReadOnly);
     let thread = client.start_thread(&thread).await?.thread.id;
-    let limits = TurnLimits { total: limit, ..TurnLimits::default() };
+    let limits = TurnLimits::default().total(limit);
     let outcome = client.start_turn(TurnStartParams::text(thread, prompt), limits).await?.outcome().await;
     client.shutdown().await;
-    Ok(outcome.answer().ok_or_else(|| outcome.cause_chain().join("; "))?.to_owned())
+    Ok(outcome.into_result()?)
 }
 
 #[tokio::main(flavor = "current_thread")]

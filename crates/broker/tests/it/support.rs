@@ -9,7 +9,7 @@ use codex_broker::{
     status,
 };
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-use codex_rpc::protocol::{ThreadId, ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{ThreadId, thread::ThreadStartParams, turn::TurnStartParams};
 use codex_rpc::transport::{ChildOptions, Connection};
 use codex_rpc::turn::TurnOutcome;
 use codex_testkit::LIMIT;

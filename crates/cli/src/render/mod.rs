@@ -1,20 +1,14 @@
-//! Reports that are not reviews: tasks, `setup`, and failures. `codex_review::render` writes reviews.
+//! The report of `setup`, and failures. The libraries write the other reports.
 
 mod report;
 mod text;
 
 pub use report::*;
 
-use codex_review::ErrorReport;
+use codex_companion_core::report::{error_document, error_text};
 use codex_review::render::json;
 
 use crate::exit::Failure;
-
-/// A task's answer, as text or as JSON.
-#[must_use]
-pub fn task(report: &TaskReport, as_json: bool) -> String {
-    if as_json { json::document(report) } else { text::task(report) }
-}
 
 /// What `setup` found, as text or as JSON.
 #[must_use]
@@ -25,13 +19,13 @@ pub fn setup(report: &SetupReport, as_json: bool) -> String {
 /// A failure for people: what happened, its causes, what to do.
 #[must_use]
 pub fn failure(failure: &Failure, colour: bool) -> String {
-    text::failure(failure, colour)
+    error_text(failure, colour)
 }
 
 /// A failure as the one JSON document of a command: `{"error": {…}}`.
 #[must_use]
 pub fn failure_json(failure: &Failure) -> String {
-    json::document(&serde_json::json!({"error": ErrorReport::from(failure)}))
+    json::document(&error_document(failure))
 }
 
 #[cfg(test)]

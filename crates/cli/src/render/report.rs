@@ -1,33 +1,7 @@
 //! Reports as plain structs. Serialized, they are the documented JSON documents.
 
-use codex_review::ErrorReport;
+pub use codex_companion_core::SessionRuntime;
 use serde::Serialize;
-
-/// The answer of `task`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskReport {
-    /// 0 when the turn completed, 1 when not.
-    pub status: u8,
-    /// The thread.
-    pub thread_id: Option<String>,
-    /// The turn.
-    pub turn_id: Option<String>,
-    /// The job.
-    pub job_id: Option<String>,
-    /// The model's final answer, as it wrote it.
-    pub raw_output: String,
-    /// Files that the turn changed, relative to the work tree's root.
-    pub touched_files: Vec<String>,
-    /// Sections of the model's reasoning, as far as Codex shows it.
-    pub reasoning_summary: Vec<String>,
-    /// Why the turn did not complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<ErrorReport>,
-    /// A command that continues the thread, when there is one that will work; shown to people only.
-    #[serde(skip)]
-    pub resume: Option<String>,
-}
 
 /// The answer of `setup`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -81,18 +55,4 @@ pub struct Auth {
     pub verified: Option<bool>,
     /// Whether the provider needs an OpenAI account at all; `None` when that is not known.
     pub requires_openai_auth: Option<bool>,
-}
-
-/// How Codex is reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SessionRuntime {
-    /// `direct` or `shared`.
-    pub mode: String,
-    /// In a few words.
-    pub label: String,
-    /// In more words.
-    pub detail: String,
-    /// The shared app-server's address.
-    pub endpoint: Option<String>,
 }

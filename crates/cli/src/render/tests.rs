@@ -20,41 +20,11 @@ fn same_keys(value: &Value, expected: &[&str]) {
 #[test]
 fn d21_text_from_the_model_is_clean_in_every_report() {
     let nasty = "x\x1b[31m\x1b]0;t\x07\u{9b}1m\rZ\u{202e}\u{200b}\u{7f}";
-    let mut task_report = TaskReport { raw_output: nasty.into(), ..TaskReport::default() };
-    task_report.touched_files = vec![nasty.into()];
     let setup_report = SetupReport { next_steps: vec![nasty.into()], ..SetupReport::default() };
     let failed = Failure::new(Kind::TurnFailed, nasty).caused_by(nasty.to_owned() + "!").with_hint(nasty);
-    for text in [
-        task(&task_report, false),
-        task(&task_report, true),
-        setup(&setup_report, false),
-        failure(&failed, false),
-        failure_json(&failed),
-    ] {
+    for text in [setup(&setup_report, false), failure(&failed, false), failure_json(&failed)] {
         assert!(!text.chars().any(is_forbidden), "{text:?}");
     }
-}
-
-#[test]
-fn tasks() {
-    let mut report = TaskReport {
-        thread_id: Some("t".into()),
-        turn_id: Some("u".into()),
-        raw_output: "Done.\n\n  indented".into(),
-        ..TaskReport::default()
-    };
-    assert_eq!(task(&report, false), "Done.\n\n  indented\n");
-    report.touched_files = vec!["src/a.rs".into()];
-    report.resume = Some("codex resume t".into());
-    assert_eq!(
-        task(&report, false),
-        "Done.\n\n  indented\n\nChanged files\n- src/a.rs\n\nContinue this thread: codex resume t\n"
-    );
-    let document: Value = serde_json::from_str(&task(&report, true)).unwrap();
-    same_keys(
-        &document,
-        &["status", "threadId", "turnId", "jobId", "rawOutput", "touchedFiles", "reasoningSummary"],
-    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod documents;
 #[cfg(target_os = "linux")]
 mod faults;
 mod gate;
+mod golden;
 #[cfg(unix)]
 mod jobs;
 #[cfg(unix)]

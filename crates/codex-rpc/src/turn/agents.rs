@@ -7,7 +7,7 @@ use crate::protocol::{
     TurnId, TurnStatus,
 };
 
-use super::{ItemLine, SubAgent, SubAgentState};
+use super::{ItemEvent, SubAgent, SubAgentState};
 
 /// More sub-agents than this are counted and not followed.
 const MAX_AGENTS: usize = 256;
@@ -62,7 +62,7 @@ impl Agents {
         if let Some(entry) = self.entry(&thread.id)
             && let Some(nickname) = &thread.agent_nickname
         {
-            entry.agent.name = Some(one_line(nickname, ItemLine::MAX_CHARS));
+            entry.agent.name = Some(one_line(nickname, ItemEvent::MAX_CHARS));
         }
     }
 
@@ -133,7 +133,7 @@ impl Agents {
             && entry.agent.name.is_none()
             && !item.agent_path.is_empty()
         {
-            entry.agent.name = Some(one_line(&item.agent_path, ItemLine::MAX_CHARS));
+            entry.agent.name = Some(one_line(&item.agent_path, ItemEvent::MAX_CHARS));
         }
     }
 

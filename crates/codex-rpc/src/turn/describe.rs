@@ -7,7 +7,7 @@ use crate::protocol::{
     ThreadItem,
 };
 
-use super::{ItemLine, Phase};
+use super::{ItemEvent, Phase};
 
 /// Which end of an item's life is described.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,8 +141,8 @@ pub(super) fn line(item: &ThreadItem, stage: Stage) -> Option<String> {
             let line = command_line(item);
             match (&item.status, item.exit_code) {
                 (ItemStatus::Declined, _) => format!("Declined {line}"),
-                (_, Some(code)) => format!("Ran {} (exit {code})", one_line(&line, ItemLine::MAX_CHARS - 24)),
-                (status, None) => format!("Ran {} ({status})", one_line(&line, ItemLine::MAX_CHARS - 24)),
+                (_, Some(code)) => format!("Ran {} (exit {code})", one_line(&line, ItemEvent::MAX_CHARS - 24)),
+                (status, None) => format!("Ran {} ({status})", one_line(&line, ItemEvent::MAX_CHARS - 24)),
             }
         }
         ThreadItem::FileChange(item) => file_line(item, started),
@@ -184,7 +184,7 @@ pub(super) fn line(item: &ThreadItem, stage: Stage) -> Option<String> {
         ThreadItem::Other(item) if started => item.kind.clone(),
         _ => return None,
     };
-    Some(one_line(&text, ItemLine::MAX_CHARS)).filter(|line| !line.is_empty())
+    Some(one_line(&text, ItemEvent::MAX_CHARS)).filter(|line| !line.is_empty())
 }
 
 fn file_line(item: &FileChangeItem, started: bool) -> String {
@@ -291,7 +291,7 @@ mod tests {
 
         let long = format!(r#"{{"type":"agentMessage","id":"m","text":"{}"}}"#, "é".repeat(100_000));
         let line = line(&item(&long), Stage::Completed).unwrap();
-        assert_eq!(line.chars().count(), ItemLine::MAX_CHARS);
+        assert_eq!(line.chars().count(), ItemEvent::MAX_CHARS);
         assert!(line.ends_with('…'));
     }
 }

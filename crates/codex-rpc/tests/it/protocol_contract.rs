@@ -9,7 +9,10 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{
+    account::*, approval::*, config::*, initialize::*, item::*, model::*, notification::*, review::*,
+    server_request::*, thread::*, turn::*, *,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

@@ -178,22 +178,6 @@ impl StdError for Error {
     }
 }
 
-/// The error as a member of a document; the message includes the causes.
-impl From<&Error> for codex_review::ErrorReport {
-    fn from(error: &Error) -> Self {
-        let mut message = error.to_string();
-        for cause in error.causes() {
-            message.push_str(": ");
-            message.push_str(&cause);
-        }
-        let report = Self::new(error.kind.as_str(), message);
-        match &error.hint {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 //! - [`tree`] has the facts about a work tree that both are made of.
 
 mod reviewer;
+mod switch;
 pub mod tree;
 mod work;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use codex_gate::{FailureKind, NotReviewed, Prompt, Reply, Reviewer, async_trait};
 use codex_rpc::client::TurnLimits;
-use codex_rpc::protocol::CodexErrorKind;
+use codex_rpc::protocol::error::CodexErrorKind;
 use tokio::sync::Mutex;
 
 use crate::codex::{self, Codex, FinishedTurn, TurnInput, TurnRequest};
@@ -84,7 +84,7 @@ impl Reviewer for CodexReviewer<'_> {
             TurnRequest::new(TurnInput::Prompt { text: prompt.text().to_owned(), output_schema: None });
         turn.model.clone_from(&self.model);
         turn.effort.clone_from(&self.effort);
-        turn.limits = TurnLimits { total: limit, ..self.limits };
+        turn.limits = self.limits.total(limit);
 
         let mut observer = self.observer.lock().await;
         let (mut stop, mut stopping) = (self.stop.clone(), self.stop.clone());

@@ -41,7 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Front ends.
     ("codex-companion-mcp", &["codex-base", "codex-companion-core"]),
-    ("codex-companion", ANY_LIBRARY),
+    ("codex-companion", &["codex-companion-mcp", "*"]),
     // Not published.
     ("codex-testkit", &["codex-rpc", "codex-scripted"]),
     ("codex-guides", ANY_LIBRARY),
@@ -54,7 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Any published library, but no front end.
 const ANY_LIBRARY: &[&str] = &["*"];
-const FRONT_ENDS: &[&str] = &["codex-companion"];
+const FRONT_ENDS: &[&str] = &["codex-companion", "codex-companion-mcp"];
 const NOT_PUBLISHED: &[&str] = &[
     "codex-testkit",
     "codex-guides",

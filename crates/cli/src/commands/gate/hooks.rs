@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 
 use super::{TURN_OFF, is_on, now, policy, reviewer, session, settings_turn_on, store};
 use crate::args::HookEvent;
-use crate::commands::jobs::Jobs;
-use crate::commands::jobs::untold::{self, Audience};
 use crate::commands::slash::tell;
 use crate::commands::{Answer, App, block_on, slash, work_tree};
 use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::stdio;
+use codex_companion_core::Jobs;
+use codex_companion_core::notices::{self, Audience};
 
 /// What stands before prompts that the host wrote itself.
 const NOTIFICATION: &str = "<task-notification>";
@@ -94,7 +94,6 @@ fn known(text: Option<&LossyString>) -> Option<&str> {
 fn at(app: &App, folder: Option<&Path>) -> App {
     let cwd = folder.filter(|folder| folder.is_absolute() && folder.is_dir()).unwrap_or(&app.cwd);
     App {
-        worker: app.worker,
         environment: app.environment.clone(),
         cwd: cwd.to_path_buf(),
         global: app.global.clone(),
@@ -105,7 +104,7 @@ fn at(app: &App, folder: Option<&Path>) -> App {
 fn stop(app: &App, input: &[u8]) -> String {
     let read = claude::read(input);
     let app = at(app, read.as_ref().ok().and_then(|read| read.request.cwd.as_deref()));
-    let jobs = match Jobs::open(&app) {
+    let jobs = match app.jobs() {
         Ok(jobs) => jobs,
         Err(failure) => return stateless(&app, read, &failure),
     };
@@ -116,7 +115,7 @@ fn stop(app: &App, input: &[u8]) -> String {
     };
     // A turn's end is a chance to tell of what ended in the background.
     let ended = || match event {
-        StopEvent::Stop if read.is_ok() => untold::tell(&jobs, Some(&request.session), Audience::Going),
+        StopEvent::Stop if read.is_ok() => notices::take(&jobs, Some(&request.session), Audience::Continuing),
         _ => Vec::new(),
     };
     if matches!(on, Ok(false)) {
@@ -127,7 +126,8 @@ fn stop(app: &App, input: &[u8]) -> String {
             format!("{}\n", json!({ "systemMessage": ended.join("\n") }))
         };
     }
-    let mut told: Vec<String> = jobs.store.take_notices().into_iter().map(|notice| notice.message).collect();
+    let mut told: Vec<String> =
+        jobs.store().take_notices().into_iter().map(|notice| notice.message).collect();
     let judged = caught(&request, || judge(&app, &jobs, on, &read, &request));
     told.extend(judged.1);
     document(event, &judged.0, &told, &ended())
@@ -141,7 +141,7 @@ fn judge(
     read: &Result<StopInput, BadInput>,
     request: &GateRequest,
 ) -> (Decision, Vec<String>) {
-    let (settings, broken) = match on.and_then(|_| app.settings(Some(&jobs.root), None)) {
+    let (settings, broken) = match on.and_then(|_| app.settings(Some(jobs.root()), None)) {
         Ok(settings) => (settings, None),
         Err(failure) => (Settings::default(), Some(not_reviewed(&failure))),
     };
@@ -155,10 +155,10 @@ fn judge(
         (_, Some(failure)) => failed(failure),
         (Ok(_), None) => {
             let judged = block_on(async |stop, handle| {
-                let reviewer = reviewer(app, &settings, &jobs.root, NoProgress, (&handle, stop));
+                let reviewer = reviewer(app, &settings, jobs.root(), NoProgress, (&handle, stop));
                 let deadline = Deadline::new(limit, stop);
                 let (session, agent) = (request.session.as_str(), request.agent.as_deref());
-                let mut work = TurnWork::new(&jobs.root, session, agent, deadline);
+                let mut work = TurnWork::new(jobs.root(), session, agent, deadline);
                 Ok(while_read(&handle, gate.judge(request.clone(), &mut work, &*reviewer)).await)
             });
             judged.unwrap_or_else(|failure| failed(not_reviewed(&failure)))
@@ -257,7 +257,8 @@ fn prompt_submit(app: &App, input: &[u8]) -> String {
 
 /// Adds to an answer what the session has not been told yet.
 fn told_at_prompt(app: &App, session: Option<&str>, answer: String) -> String {
-    let ended = Jobs::open(app).map(|jobs| untold::tell(&jobs, session, Audience::Going)).unwrap_or_default();
+    let ended =
+        app.jobs().map(|jobs| notices::take(&jobs, session, Audience::Continuing)).unwrap_or_default();
     let context: Vec<String> = slash::seen(app).into_iter().chain(ended.clone()).collect();
     if context.is_empty() {
         return answer;
@@ -275,11 +276,12 @@ fn told_at_prompt(app: &App, session: Option<&str>, answer: String) -> String {
 
 /// Takes note of where the work tree stands, when the gate is on.
 fn note_beginning(app: &App, input: &Input) -> String {
-    let Ok(jobs) = Jobs::open(app) else { return String::new() };
+    let Ok(jobs) = app.jobs() else { return String::new() };
     if !matches!(is_on(app, &jobs), Ok(true)) {
         return String::new();
     }
-    let looked = catch_unwind(|| tree::status(&jobs.root, &Cancel::new()));
+    let root = jobs.root();
+    let looked = catch_unwind(|| tree::status(root, &Cancel::new()));
     let tree = looked.ok().and_then(Result::ok).map(|status| status.snapshot);
     let Some(session) = input.session() else {
         return tell(

@@ -12,62 +12,37 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use codex_companion_core::gate::{CodexReviewer, UntilStopped};
-use codex_companion_core::{RunObserver, Stop, StopHandle};
+use codex_companion_core::{Jobs, RunObserver, Stop, StopHandle};
 use codex_gate::{CommandReviewer, FileStore, Now, Policy, Reviewer};
 
 pub(super) use hooks::run as hook;
 pub(super) use once::run;
 
-use super::jobs::Jobs;
 use super::{App, limits};
 use crate::args::RunArgs;
-use crate::environment::Environment;
 use crate::exit::Failure;
-use crate::settings::{PROJECT_FILE, Settings, SettingsFile};
+use crate::settings::Settings;
 
 /// The command that turns the gate off.
 const TURN_OFF: &str = "codex-companion setup --disable-review-gate";
 
 /// Turns the gate on or off for the workspace; says what was done.
 pub(super) fn set(app: &App, on: bool) -> Result<String, Failure> {
-    let jobs = Jobs::open(app)?;
-    jobs.store.set_config(|config| config.stop_review_gate = on)?;
-    jobs.tell_notices(app);
+    let jobs = app.jobs()?;
+    app.companion().set_gate(&jobs, on)?;
+    app.report_notices(&jobs);
     let word = if on { "on" } else { "off" };
-    Ok(format!("turned the review gate {word} for {}", jobs.root.display()))
+    Ok(format!("turned the review gate {word} for {}", jobs.root().display()))
 }
 
-/// Whether turns in the workspace are reviewed before they end: what `setup` said, else the settings.
+/// Whether turns in the workspace are reviewed before they end.
 pub(super) fn is_on(app: &App, jobs: &Jobs) -> Result<bool, Failure> {
-    let config = jobs.store.config()?;
-    if config.stop_review_gate || jobs.store.folder().join("config.json").exists() {
-        return Ok(config.stop_review_gate);
-    }
-    Ok(settings_turn_on(app, &jobs.root))
+    app.companion().gate_is_on(jobs)
 }
 
-/// Whether the settings turn the gate on. A mistake elsewhere in them must not turn it off, nor on.
+/// Whether the settings turn the gate on.
 fn settings_turn_on(app: &App, root: &Path) -> bool {
-    app.settings(Some(root), None)
-        .map_or_else(|_| mention_gate(&app.environment, root), |settings| settings.review_gate == Some(true))
-}
-
-fn mention_gate(environment: &Environment, root: &Path) -> bool {
-    let project = SettingsFile::read(&root.join(PROJECT_FILE)).ok().flatten();
-    match environment.settings_file().map(|file| SettingsFile::read(&file)) {
-        // Nobody can say what the user wants: better a gate that says that it fails.
-        Some(Err(_)) => true,
-        user => {
-            let user = user.and_then(Result::ok).flatten();
-            user.iter().chain(&project).flat_map(|file| file.text.lines()).any(turns_on)
-        }
-    }
-}
-
-/// Whether a line of settings sets the gate to anything but off.
-fn turns_on(line: &str) -> bool {
-    let Some((key, value)) = line.split_once('=') else { return false };
-    key.trim().trim_matches(['"', '\'']) == "review_gate" && !value.trim_start().starts_with("false")
+    app.companion().settings_turn_gate_on(root)
 }
 
 /// The rules, with the time that the settings and the caller allow. The hosts' own limit is not known to their hooks: what
@@ -79,7 +54,7 @@ fn policy(app: &App, settings: &Settings) -> Policy {
 
 /// The store of the workspace's gate.
 fn store(jobs: &Jobs) -> FileStore {
-    FileStore::new(jobs.store.folder())
+    FileStore::new(jobs.store().folder())
 }
 
 /// Now, with days that begin at midnight UTC.

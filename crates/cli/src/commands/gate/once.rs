@@ -6,17 +6,17 @@ use codex_companion_core::gate::{Deadline, TargetWork, not_reviewed, tree};
 use codex_gate::host::{exit, git};
 use codex_gate::{
     Decision, DecisionKind, FailureKind, Finding, Gate, GateRequest, NotReviewed, OnFailure, ReviewBudget,
-    ReviewScope, Severity, TurnPosition, Wording,
+    ReviewScope, TurnPosition, Wording,
 };
 use codex_review::{ErrorReport, Review, ReviewKind, ReviewReport, ReviewVerdict, TargetSummary};
 use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, resolve};
 
 use super::{install, policy, reviewer, store};
-use crate::args::{Format, GateAction, GateArgs, GitHook, OnError, TargetArgs};
-use crate::commands::jobs::Jobs;
-use crate::commands::{Answer, App, block_on, reviewing, work_tree};
+use crate::args::{Format, GateAction, GateArgs, GitHook, OnError};
+use crate::commands::{Answer, App, block_on, work_tree};
 use crate::exit::{Exit, Failure, Kind};
 use crate::stdio;
+use codex_companion_core::{TargetOptions, TargetScope};
 
 pub(in crate::commands) fn run(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     match &flags.action {
@@ -51,7 +51,7 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
         .on_not_reviewed(on_failure)
         .at_limit(on_failure);
     let limit = policy.deadline(None);
-    let gate = Gate::new(store(&Jobs::open(app)?), policy);
+    let gate = Gate::new(store(&app.jobs()?), policy);
     let request = GateRequest::new("gate", TurnPosition::Single);
 
     let label = match &subject {
@@ -93,11 +93,10 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
 fn subject(app: &App, flags: &GateArgs) -> Result<Subject, Failure> {
     match flags.git_hook {
         Some(GitHook::PrePush) => pushed(app),
-        Some(GitHook::PreCommit) => one(reviewing::target(
-            &app.cwd,
-            &TargetArgs { scope: crate::args::Scope::WorkingTree, ..TargetArgs::default() },
-        )),
-        None => one(reviewing::target(&app.cwd, &flags.target)),
+        Some(GitHook::PreCommit) => {
+            one(TargetOptions::new().scope(TargetScope::WorkingTree).resolve(&app.cwd))
+        }
+        None => one(TargetOptions::from(&flags.target).resolve(&app.cwd)),
     }
 }
 
