@@ -23,7 +23,7 @@ use crate::args::{Cli, Command, GlobalArgs, RunArgs};
 use crate::environment::{Environment, working_directory};
 use crate::exit::{Exit, Failure, Kind};
 use crate::progress::StderrProgress as Progress;
-use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile};
+use crate::settings::{Flags, Origins, PROJECT_FILE, Settings, SettingsFile};
 use crate::{VERSION, args, diagnostics, progress, signals};
 use codex_companion_core::codex::{self, Codex};
 use codex_companion_core::{Stop, StopHandle, Workspace};
@@ -129,10 +129,12 @@ impl App {
     /// The same from wherever it is used: the codex program is named from where the user stands.
     fn anchored(&self) -> Self {
         let mut app = self.clone();
-        for codex in [&mut app.global.codex, &mut app.environment.variables.codex].into_iter().flatten() {
-            if codex.components().count() > 1 {
-                *codex = self.cwd.join(&*codex);
-            }
+        let from_here = |codex: &Path| (codex.components().count() > 1).then(|| self.cwd.join(codex));
+        if let Some(codex) = &mut app.global.codex {
+            *codex = from_here(codex).unwrap_or_else(|| codex.clone());
+        }
+        if let Some(codex) = app.environment.variables.value_mut("codex") {
+            *codex = from_here(Path::new(codex)).map_or_else(|| codex.clone(), OsString::from);
         }
         app
     }
@@ -151,6 +153,15 @@ impl App {
 
     /// The settings that hold in a work tree.
     fn settings(&self, root: Option<&Path>, run: Option<&RunArgs>) -> Result<Settings, Failure> {
+        self.settings_with_origins(root, run).map(|(settings, _)| settings)
+    }
+
+    /// The same, with the origin of each value.
+    fn settings_with_origins(
+        &self,
+        root: Option<&Path>,
+        run: Option<&RunArgs>,
+    ) -> Result<(Settings, Origins), Failure> {
         let user = match self.environment.settings_file() {
             Some(file) => SettingsFile::read(&file)?,
             None => None,
@@ -159,7 +170,16 @@ impl App {
             Some(root) => SettingsFile::read(&root.join(PROJECT_FILE))?,
             None => None,
         };
-        Settings::resolve(user.as_ref(), project.as_ref(), &self.environment.variables, self.flags(run))
+        let (settings, origins) = Settings::resolve_with_origins(
+            user.as_ref(),
+            project.as_ref(),
+            &self.environment.variables,
+            self.flags(run),
+        )?;
+        for (key, origin) in &origins {
+            tracing::info!(key, %origin, "setting");
+        }
+        Ok((settings, origins))
     }
 
     /// The codex program, as it is to be started in `root`.
