@@ -6,7 +6,7 @@
 //! - `flood/*`: messages from the server to one client, as many as the other side takes.
 //! - `line/8MB`: one message of eight million bytes.
 //! - Besides, because criterion knows means only: the percentiles of a round trip on one core, and the processor time of
-//!   the broker's thread for 100,000 messages; printed, and left for `cargo xtask bench`.
+//!   the broker's thread for 100,000 messages; printed, and left for `cargo measure table`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -326,7 +326,7 @@ mod unix {
         bind("0-1023");
     }
 
-    /// Tells a figure of nanoseconds to the reader, and to `cargo xtask bench`.
+    /// Tells a figure of nanoseconds to the reader, and to `cargo measure table`.
     fn figure(name: &str, value: f64) {
         println!("{name}: {:.1} µs", value / 1e3);
         if let Some(file) = std::env::var_os("COMPANION_BENCH_FIGURES") {

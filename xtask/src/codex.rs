@@ -7,25 +7,33 @@ use crate::program::Outcome;
 use crate::workspace::Workspace;
 
 /// At the version that the facts in docs/ were observed on and that the tests are written against.
-pub(crate) const PACKAGE: Package =
+pub const PACKAGE: Package =
     Package { title: "Codex", name: "@openai/codex", version: "0.169.0", folder: "real-codex" };
 
-pub(crate) struct Codex {
+/// An installation of the pinned Codex.
+#[derive(Debug)]
+pub struct Codex {
     /// What `npm install` puts on a user's PATH: a Node program that starts the native one.
-    pub(crate) wrapper: PathBuf,
+    pub wrapper: PathBuf,
     /// The program for this platform itself.
-    pub(crate) native: PathBuf,
+    pub native: PathBuf,
 }
 
-/// `cargo xtask codex`: the path alone on stdout, for `$(…)`.
-pub(crate) fn print(native: bool) -> Outcome {
+/// `cargo xtask codex`: prints the path alone, for `$(…)`.
+///
+/// # Errors
+/// As [`install`].
+pub fn print(native: bool) -> Outcome {
     let codex = install(&Workspace::read()?.target)?;
     println!("{}", if native { codex.native } else { codex.wrapper }.display());
     Ok(())
 }
 
-/// Gives the pinned Codex, installing it first when it is not there or does not work.
-pub(crate) fn install(target: &Path) -> Outcome<Codex> {
+/// Returns the pinned Codex, and installs it first if it is missing or does not work.
+///
+/// # Errors
+/// If npm cannot install it.
+pub fn install(target: &Path) -> Outcome<Codex> {
     PACKAGE.install(target, check)
 }
 

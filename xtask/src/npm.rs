@@ -10,18 +10,21 @@ const OLDEST_NODE: u32 = 18;
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 /// A package of npm's registry, at the one version that our tests are written against.
-pub(crate) struct Package {
+#[derive(Debug)]
+pub struct Package {
     /// What tests and people call the program: "Codex".
-    pub(crate) title: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) version: &'static str,
+    pub title: &'static str,
+    /// Its name in the registry.
+    pub name: &'static str,
+    /// The version to install.
+    pub version: &'static str,
     /// The folder under `target/` that its installations are in.
-    pub(crate) folder: &'static str,
+    pub folder: &'static str,
 }
 
 impl Package {
     /// Where all its installations are, below cargo's `target`.
-    pub(crate) fn base(&self, target: &Path) -> PathBuf {
+    pub fn base(&self, target: &Path) -> PathBuf {
         target.join(self.folder)
     }
 
@@ -29,7 +32,7 @@ impl Package {
     ///
     /// Concurrent calls wait for one another; a call that is killed half-way leaves nothing that a later one takes for
     /// an installation, because the folder gets its name only when the program in it has answered.
-    pub(crate) fn install<T>(&self, target: &Path, check: impl Fn(&Path) -> Outcome<T>) -> Outcome<T> {
+    pub fn install<T>(&self, target: &Path, check: impl Fn(&Path) -> Outcome<T>) -> Outcome<T> {
         let base = self.base(target);
         fs::create_dir_all(&base).map_err(|error| failed("create", &base, &error))?;
         let lock_path = base.join("lock");
@@ -70,7 +73,7 @@ impl Package {
     }
 
     /// What `program --version` says, asked in a home of its own below `folder`: asking must not touch the user's.
-    pub(crate) fn version_told(&self, program: &Path, folder: &Path, home: &str) -> Outcome<String> {
+    pub fn version_told(&self, program: &Path, folder: &Path, home: &str) -> Outcome<String> {
         let private = folder.join("home");
         fs::create_dir_all(&private).map_err(|error| failed("create", &private, &error))?;
         let mut command = Command::new(program);
@@ -97,7 +100,7 @@ impl Package {
 }
 
 /// The entries of a folder; none when it cannot be read.
-pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).ok().into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
 }

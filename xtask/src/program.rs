@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
 /// The result of a command of xtask: the error is a message for a person.
-pub(crate) type Outcome<T = ()> = Result<T, String>;
+pub type Outcome<T = ()> = Result<T, String>;
 
 /// The cargo that runs us, so that `cargo +toolchain xtask` stays with that toolchain.
-pub(crate) fn cargo() -> Command {
+pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// Runs a command of xtask once more, with what its feature `tools` adds: only those who need that wait for its build.
 #[cfg(not(feature = "tools"))]
-pub(crate) fn with_tools(words: &[&str], flag: Option<&str>) -> Outcome {
+pub fn with_tools(words: &[&str], flag: Option<&str>) -> Outcome {
     let mut command = cargo();
     command
         .args(["run", "--quiet", "--package", "xtask", "--features", "tools", "--"])
@@ -24,7 +24,7 @@ pub(crate) fn with_tools(words: &[&str], flag: Option<&str>) -> Outcome {
 }
 
 /// The command as a person would type it, to run it again.
-pub(crate) fn display(command: &Command) -> String {
+pub fn display(command: &Command) -> String {
     let mut line = String::new();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
@@ -54,13 +54,13 @@ fn quoted(text: &OsStr) -> String {
 }
 
 /// Runs to the end with our own stdout and stderr.
-pub(crate) fn status(command: &mut Command) -> Outcome {
+pub fn status(command: &mut Command) -> Outcome {
     let status = command.status().map_err(|error| not_started(command, &error))?;
     if status.success() { Ok(()) } else { Err(format!("`{}` failed: {status}", display(command))) }
 }
 
 /// Runs to the end and gives what it printed; stdin is empty, and stderr is kept for the error message.
-pub(crate) fn output(command: &mut Command) -> Outcome<String> {
+pub fn output(command: &mut Command) -> Outcome<String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| not_started(command, &error))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -70,11 +70,13 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
 }
 
 /// Whether a program is there, judged by its answer to `argument`.
-pub(crate) fn present(program: &str, argument: &str) -> bool {
+pub fn present(program: &str, argument: &str) -> bool {
     output(Command::new(program).arg(argument)).is_ok()
 }
 
-pub(crate) fn not_started(command: &Command, error: &std::io::Error) -> String {
+/// The message for a program that could not be started.
+#[must_use]
+pub fn not_started(command: &Command, error: &std::io::Error) -> String {
     format!("`{}` could not be started: {error}", command.get_program().to_string_lossy())
 }
 

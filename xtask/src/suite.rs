@@ -1,17 +1,21 @@
 //! `cargo xtask test`: everything that must hold before a change is merged, in one command.
 //!
-//! A failing step does not hide the ones behind it: all run, and the end says which failed and how to run each alone.
+//! A failing step does not hide the steps after it: all run, and the end lists what failed and how to run each alone. No tool
+//! does this part: installing the pinned Codex and Claude Code for the tests, and finding processes that the tests left behind.
+
+mod counts;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use self::counts::Counts;
 use crate::program::{self, Outcome};
 use crate::workspace::{self, Workspace};
-use crate::{api, claude, codex, leftovers, licences, screens, tidy};
+use crate::{api, claude, codex, leftovers};
 
-/// Where tests find the program that users start, and the native one behind it.
+/// Where tests find the program that users start, and the native one that it starts.
 const CODEX: &str = "CODEX_COMPANION_TEST_CODEX";
 const CODEX_NATIVE: &str = "CODEX_COMPANION_TEST_CODEX_NATIVE";
 
@@ -20,15 +24,13 @@ const CLAUDE: &str = "CODEX_COMPANION_TEST_CLAUDE";
 /// What runs the tests alone, for a person's shell.
 const TESTS: &str = "CODEX_COMPANION_TEST_CODEX=$(cargo xtask codex) \
     CODEX_COMPANION_TEST_CODEX_NATIVE=$(cargo xtask codex --native) \
-    CODEX_COMPANION_TEST_CLAUDE=$(cargo xtask claude) cargo test --workspace --all-features";
+    CODEX_COMPANION_TEST_CLAUDE=$(cargo xtask claude) cargo";
 
 pub(crate) fn run(fast: bool) -> Outcome {
     require_tools()?;
     let workspace = Workspace::read()?;
     let mut steps = Steps::new();
 
-    steps.run("tidy", "cargo xtask tidy", tidy::run);
-    steps.run("licences", "cargo xtask licences", licences::run);
     steps.cargo("formatting", &["fmt", "--all", "--check"], &[]);
     let clippy = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     steps.cargo("clippy", &clippy, &[]);
@@ -41,20 +43,17 @@ pub(crate) fn run(fast: bool) -> Outcome {
     let mut counts = Counts::default();
     let codex = steps.run("real Codex", "cargo xtask codex", || codex::install(&workspace.target));
     let claude = steps.run("real Claude Code", "cargo xtask claude", || claude::install(&workspace.target));
-    // Without them there is nothing to fall back on: a run that left those tests out would look like a good one.
+    // Both are required: a run without those tests would look like a good one.
     if let (Some(codex), Some(claude)) = (codex, claude) {
         let run = leftovers::unique_run();
         let before = leftovers::running();
-        let mut command = program::cargo();
-        command
-            .args(["test", "--workspace", "--all-features", "--no-fail-fast"])
-            .current_dir(workspace::root());
-        command.env(CODEX, &codex.wrapper).env(CODEX_NATIVE, &codex.native).env(CLAUDE, &claude);
-        command.env(leftovers::VARIABLE, &run);
-        steps.run("tests", TESTS, || run_tests(&mut command, &mut counts));
-        // Behind the tests, which have built the programs.
-        if cfg!(unix) {
-            steps.run("screens", "cargo xtask screens --check", || screens::check_built(&workspace));
+        for arguments in test_commands() {
+            let mut command = program::cargo();
+            command.args(&arguments).args(["--workspace", "--all-features", "--no-fail-fast"]);
+            let again = format!("{TESTS} {} --workspace --all-features", arguments.join(" "));
+            command.current_dir(workspace::root()).env(leftovers::VARIABLE, &run);
+            command.env(CODEX, &codex.wrapper).env(CODEX_NATIVE, &codex.native).env(CLAUDE, &claude);
+            steps.run(&arguments.join(" "), &again, || run_tests(&mut command, &mut counts));
         }
         steps.run("no process left behind", "cargo xtask test", || {
             let programs = [&codex::PACKAGE, &claude::PACKAGE].map(|package| package.base(&workspace.target));
@@ -65,10 +64,20 @@ pub(crate) fn run(fast: bool) -> Outcome {
     steps.conclude(&counts)
 }
 
+/// `cargo nextest` where it is installed. It runs no tests in documentation, hence the second command.
+fn test_commands() -> Vec<Vec<&'static str>> {
+    if program::output(program::cargo().args(["nextest", "--version"])).is_ok() {
+        vec![vec!["nextest", "run"], vec!["test", "--doc"]]
+    } else {
+        vec![vec!["test"]]
+    }
+}
+
 /// Each published crate by itself, then without features, then with each of them: in the whole workspace cargo unites
-/// the features of all members, which hides one that was forgotten.
+/// the features of all members, which hides one that was forgotten. `cargo hack` does the same in the GitHub workflow, but has to be
+/// installed.
 fn crates_alone(workspace: &Workspace) -> Outcome {
-    for package in workspace.packages.iter().filter(|package| package.published) {
+    for package in &workspace.published {
         let check = |arguments: &[&str]| {
             let mut command = program::cargo();
             command.args(["check", "--quiet", "--package", &package.name]).args(arguments);
@@ -85,7 +94,7 @@ fn crates_alone(workspace: &Workspace) -> Outcome {
     Ok(())
 }
 
-/// Fails early, and with what to do, on a machine that has Rust but not all of it.
+/// Fails early, with what to install, on a machine where something is missing.
 fn require_tools() -> Outcome {
     for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
         if program::output(program::cargo().args([subcommand, "--version"])).is_err() {
@@ -93,34 +102,38 @@ fn require_tools() -> Outcome {
         }
     }
     if !program::present("git", "--version") {
-        return Err("git is missing, and the tests make repositories with it: install it first".to_owned());
+        return Err("git is missing; the tests make repositories with it: install it first".to_owned());
     }
     if cfg!(unix) && !program::present("tmux", "-V") {
         let help = "apt-get install tmux, brew install tmux, or your system's packages";
-        return Err(format!("tmux is missing, and the tests drive Claude Code's screen with it: {help}"));
+        return Err(format!("tmux is missing; the tests drive Claude Code's screen with it: {help}"));
     }
     Ok(())
 }
 
-/// Runs `cargo test`, passes its stdout through and counts.
+/// Runs a test command, prints its output and counts.
 ///
-/// The end of cargo ends it, not the end of its output: a process that a test left behind can hold that open.
+/// It returns when cargo has ended, not when the output ends: a process that a test left behind can hold the output open.
 fn run_tests(command: &mut Command, counts: &mut Counts) -> Outcome {
     const QUIET: Duration = Duration::from_millis(200);
-    let mut child =
-        command.stdout(Stdio::piped()).spawn().map_err(|error| program::not_started(command, &error))?;
-    let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+    // nextest reports on stderr, libtest on stdout; compilers warn on stderr.
+    let (reader, writer) = std::io::pipe().map_err(|error| format!("cannot open a pipe: {error}"))?;
+    let stdout = writer.try_clone().map_err(|error| format!("cannot clone a pipe: {error}"))?;
+    command.stdin(Stdio::null()).stdout(stdout).stderr(writer);
+    let mut child = command.spawn().map_err(|error| program::not_started(command, &error))?;
+    // The command holds two ends of the pipe.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     // Bounded: when our own reader is slow, cargo waits for us.
     let (sender, lines) = mpsc::sync_channel(64);
     std::thread::spawn(move || {
-        output.split(b'\n').map_while(Result::ok).try_for_each(|line| sender.send(line))
+        BufReader::new(reader).split(b'\n').map_while(Result::ok).try_for_each(|line| sender.send(line))
     });
     let mut stdout = std::io::stdout().lock();
-    let failed = |error| format!("cannot wait for cargo test: {error}");
+    let failed = |error| format!("cannot wait for cargo: {error}");
     loop {
         match lines.recv_timeout(QUIET) {
             Ok(line) => {
-                // Nobody reading us any longer is no reason to stop: the exit code still tells.
+                // A reader of ours that is gone is no reason to stop: the exit code still reports.
                 let _ = stdout.write_all(&line).and_then(|()| stdout.write_all(b"\n"));
                 counts.read(&String::from_utf8_lossy(&line));
             }
@@ -129,7 +142,7 @@ fn run_tests(command: &mut Command, counts: &mut Counts) -> Outcome {
         }
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(format!("cargo test: {status}")) }
+    if status.success() { Ok(()) } else { Err(format!("cargo: {status}")) }
 }
 
 /// The steps that ran, with what to type for those that failed.
@@ -174,7 +187,7 @@ impl Steps {
         self.run(step, &program::display(&command), || program::status(&mut command));
     }
 
-    /// Says once more, at the end, where people look, what failed; the last line is the whole in short.
+    /// Repeats at the end what failed. The last line of stdout has the counts, for CI.
     fn conclude(self, counts: &Counts) -> Outcome {
         println!();
         for failure in &self.failures {
@@ -184,49 +197,14 @@ impl Steps {
             println!("FAILED test {test}");
         }
         let took = elapsed(self.begun.elapsed());
-        let summary = format!("{} steps in {took}, {}", self.count, counts.summary());
+        let summary = format!("{} steps in {took}", self.count);
         if self.failures.is_empty() {
-            println!("xtask test: ok: {summary}");
+            println!("xtask test: ok: {summary}\n{}", counts.summary());
             return Ok(());
         }
+        println!("{}", counts.summary());
         let again: Vec<_> = self.failures.iter().map(|failure| format!("  {}", failure.again)).collect();
         Err(format!("{} of {summary}; to run what failed alone:\n{}", self.failures.len(), again.join("\n")))
-    }
-}
-
-/// The sum of cargo test's closing lines, and the tests that failed.
-#[derive(Default)]
-struct Counts {
-    suites: usize,
-    passed: usize,
-    ignored: usize,
-    failed: Vec<String>,
-}
-
-impl Counts {
-    fn read(&mut self, line: &str) {
-        let line = line.trim_end();
-        if let Some(totals) = line.strip_prefix("test result: ") {
-            // "ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.08s"
-            self.suites += 1;
-            for (count, what) in totals.split(['.', ';']).filter_map(|part| part.trim().split_once(' ')) {
-                let count = count.parse().unwrap_or(0);
-                match what {
-                    "passed" => self.passed += count,
-                    "ignored" => self.ignored += count,
-                    _ => {}
-                }
-            }
-        } else if let Some(name) =
-            line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"))
-        {
-            self.failed.push(name.to_owned());
-        }
-    }
-
-    fn summary(&self) -> String {
-        let Self { suites, passed, ignored, failed } = self;
-        format!("{passed} tests passed, {} failed, {ignored} ignored in {suites} test programs", failed.len())
     }
 }
 
@@ -240,29 +218,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn closing_lines_are_added_up() {
-        let mut counts = Counts::default();
-        for line in [
-            "running 3 tests\n",
-            "test frame::noise ... ok\n",
-            "test turn::row_3 ... FAILED\n",
-            "test result: FAILED. 11 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.08s\n",
-            "test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.20s\r\n",
-            "test result: what is this\n",
-        ] {
-            counts.read(line);
-        }
-        assert_eq!(counts.summary(), "15 tests passed, 1 failed, 2 ignored in 3 test programs");
-        assert_eq!(counts.failed, ["turn::row_3"]);
-    }
-
-    #[test]
     fn a_failed_step_does_not_stop_the_next_and_fails_the_whole() {
         let mut steps = Steps::new();
         assert_eq!(steps.run::<()>("first", "run first", || Err("broke\ndetails".to_owned())), None);
         assert_eq!(steps.run("second", "run second", || Ok(2)), Some(2));
         let error = steps.conclude(&Counts::default()).unwrap_err();
-        assert!(error.starts_with("1 of 2 steps in 0:00, "), "{error}");
+        assert!(error.starts_with("1 of 2 steps in 0:00; "), "{error}");
         assert!(error.ends_with("alone:\n  run first"), "{error}");
     }
 

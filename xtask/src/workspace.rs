@@ -1,4 +1,4 @@
-//! What cargo and git say about this workspace.
+//! What cargo and git report about this workspace.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,87 +7,70 @@ use serde_json::Value;
 
 use crate::program::{self, Outcome};
 
-/// The folder with the workspace's `Cargo.toml`: as cargo tells it now, because a checkout can move after the build.
-pub(crate) fn root() -> PathBuf {
+/// The directory with the workspace's `Cargo.toml`, as cargo reports it now: a checkout can move after the build.
+///
+/// # Panics
+/// Outside of this workspace.
+#[must_use]
+pub fn root() -> PathBuf {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    Path::new(&here).parent().expect("xtask is a folder of the workspace").to_path_buf()
+    let root = Path::new(&here).ancestors().find(|directory| directory.join("xtask/Cargo.toml").is_file());
+    root.expect("every package of ours is in the workspace").to_path_buf()
 }
 
-pub(crate) struct Workspace {
-    pub(crate) target: PathBuf,
-    pub(crate) packages: Vec<Package>,
+/// The workspace, as `cargo metadata` reports it.
+#[derive(Debug)]
+pub struct Workspace {
+    /// Cargo's target directory.
+    pub target: PathBuf,
+    /// The members that go to crates.io.
+    pub published: Vec<Package>,
 }
 
 /// A member of the workspace.
-#[derive(Default)]
-pub(crate) struct Package {
-    pub(crate) name: String,
-    /// Relative to the root, with forward slashes.
-    pub(crate) folder: String,
-    pub(crate) published: bool,
-    pub(crate) description: bool,
-    pub(crate) keywords: usize,
-    pub(crate) categories: usize,
-    pub(crate) dependencies: Vec<Dependency>,
-    /// Its features but `default`.
-    pub(crate) features: Vec<String>,
-}
-
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Dependency {
-    pub(crate) name: String,
-    pub(crate) dev: bool,
-    /// A crate of this workspace.
-    pub(crate) local: bool,
+#[derive(Debug)]
+pub struct Package {
+    /// Its name on crates.io.
+    pub name: String,
+    /// Its features, without `default`.
+    pub features: Vec<String>,
 }
 
 impl Workspace {
-    pub(crate) fn read() -> Outcome<Self> {
+    /// Asks cargo.
+    ///
+    /// # Errors
+    /// If cargo fails.
+    pub fn read() -> Outcome<Self> {
         let mut command = program::cargo();
         command.args(["metadata", "--format-version=1", "--no-deps"]).current_dir(root());
         let text = program::output(&mut command)?;
-        Self::parse(&text).ok_or_else(|| "`cargo metadata` has another shape than expected".to_owned())
+        Self::parse(&text).ok_or_else(|| "`cargo metadata` has an unexpected format".to_owned())
     }
 
     fn parse(text: &str) -> Option<Self> {
         let metadata: Value = serde_json::from_str(text).ok()?;
-        let root = PathBuf::from(metadata["workspace_root"].as_str()?);
-        let packages = metadata["packages"].as_array()?.iter().map(|package| Package::parse(package, &root));
-        Some(Self {
-            target: metadata["target_directory"].as_str()?.into(),
-            packages: packages.collect::<Option<_>>()?,
-        })
-    }
-}
-
-impl Package {
-    fn parse(package: &Value, root: &Path) -> Option<Self> {
-        let manifest = Path::new(package["manifest_path"].as_str()?);
-        let folder = manifest.parent()?.strip_prefix(root).ok()?;
-        let dependencies = package["dependencies"].as_array()?.iter().map(|dependency| {
-            Some(Dependency {
-                name: dependency["name"].as_str()?.to_owned(),
-                dev: dependency["kind"] == "dev",
-                local: dependency["path"].is_string(),
+        // `publish = false` is an empty list of registries; null is "anywhere".
+        let published = |package: &&Value| package["publish"].as_array().is_none_or(|list| !list.is_empty());
+        let packages = metadata["packages"].as_array()?.iter().filter(published).map(|package| {
+            let features = package["features"].as_object()?.keys().filter(|feature| *feature != "default");
+            Some(Package {
+                name: package["name"].as_str()?.to_owned(),
+                features: features.cloned().collect(),
             })
         });
-        let features = package["features"].as_object()?.keys().filter(|feature| *feature != "default");
         Some(Self {
-            features: features.cloned().collect(),
-            name: package["name"].as_str()?.to_owned(),
-            folder: folder.to_str()?.replace('\\', "/"),
-            // `publish = false` is an empty list of registries; null is "anywhere".
-            published: package["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
-            description: package["description"].as_str().is_some_and(|text| !text.is_empty()),
-            keywords: package["keywords"].as_array()?.len(),
-            categories: package["categories"].as_array()?.len(),
-            dependencies: dependencies.collect::<Option<_>>()?,
+            target: metadata["target_directory"].as_str()?.into(),
+            published: packages.collect::<Option<_>>()?,
         })
     }
 }
 
-/// Every file that is tracked by git or would be at the next `git add .`, relative to the root, sorted.
-pub(crate) fn files() -> Outcome<Vec<String>> {
+/// Every file that git tracks, or would track after `git add .`: relative to the root, sorted.
+///
+/// # Errors
+/// If git fails.
+pub fn files() -> Outcome<Vec<String>> {
     let mut command = Command::new("git");
     command.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]);
     let listed = program::output(command.current_dir(root()))?;
@@ -102,25 +85,18 @@ mod tests {
 
     #[test]
     fn metadata_is_read() {
-        let text = r#"{"workspace_root":"/w","target_directory":"/w/target","packages":[{
-            "name":"a","manifest_path":"/w/crates/a/Cargo.toml","publish":[],"description":null,
-            "keywords":["k"],"features":{"default":["x"],"x":[]},"categories":[],
-            "dependencies":[{"name":"b","kind":null,"path":"/w/crates/b"},{"name":"c","kind":"dev"}]}]}"#;
+        let text = r#"{"target_directory":"/w/target","packages":[
+            {"name":"a","publish":[],"features":{}},
+            {"name":"b","publish":null,"features":{"default":["x"],"x":[]}}]}"#;
         let workspace = Workspace::parse(text).unwrap();
-        let package = &workspace.packages[0];
-        assert_eq!(
-            (package.folder.as_str(), package.published, package.description),
-            ("crates/a", false, false)
-        );
-        assert_eq!((package.keywords, package.categories), (1, 0));
-        assert_eq!(package.features, ["x"]);
-        let dependency = |name: &str, dev, local| Dependency { name: name.to_owned(), dev, local };
-        assert_eq!(package.dependencies, [dependency("b", false, true), dependency("c", true, false)]);
+        assert_eq!(workspace.target, Path::new("/w/target"));
+        let [package] = workspace.published.as_slice() else { panic!("{workspace:?}") };
+        assert_eq!((package.name.as_str(), package.features.as_slice()), ("b", &["x".to_owned()][..]));
     }
 
     #[test]
-    fn another_shape_is_no_panic() {
+    fn an_unexpected_format_does_not_panic() {
         assert!(Workspace::parse("[]").is_none());
-        assert!(Workspace::parse(r#"{"workspace_root":"/w","packages":[{}]}"#).is_none());
+        assert!(Workspace::parse(r#"{"target_directory":"/w","packages":[{}]}"#).is_none());
     }
 }

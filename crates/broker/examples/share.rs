@@ -13,7 +13,7 @@ use std::path::Path;
 
 use codex_broker::{ConnectOptions, Endpoint, Identity, Launch, ServeOptions, connect_or_start, serve};
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-use codex_rpc::protocol::{ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{thread::ThreadStartParams, turn::TurnStartParams};
 use codex_rpc::transport::ChildOptions;
 
 fn endpoint(folder: &str, program: &str) -> Result<Endpoint, Box<dyn Error>> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use codex_base::process;
 use codex_rpc::message::{Envelope, RpcError};
 use codex_rpc::transport::{BoxReader, BoxWriter, ChildOptions, Connection};
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
@@ -13,10 +14,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout_at};
 
+use crate::deadline::{POLL, due};
 use crate::endpoint::Endpoint;
 use crate::guard;
 use crate::listener;
-use crate::process::{self, LOOK, due};
 use crate::serve::lock_file;
 use crate::status::BrokerStatus;
 
@@ -173,7 +174,7 @@ pub async fn connect_or_start(
             let message = format!("no broker came up within {:?}", options.within);
             return Err(ConnectError::new(ConnectErrorKind::NotStarted, message));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -283,14 +284,14 @@ async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Found, C
     let pid = stream.pid;
     let mut wire = Wire { reader: BufReader::new(stream.reader), writer: stream.writer, pid };
     let params = json!({});
-    let before = pid.and_then(process::progress);
+    let before = pid.and_then(process::activity);
     let answer = {
         let asking = wire.ask("broker/status", &params, due);
         tokio::pin!(asking);
         loop {
             match tokio::time::timeout(options.stopped_after, &mut asking).await {
                 Ok(answer) => break answer,
-                Err(_) if pid.is_some_and(process::is_one_stopped) => return Ok(Found::Stopped(pid)),
+                Err(_) if pid.is_some_and(process::is_stopped) => return Ok(Found::Stopped(pid)),
                 Err(_) => {}
             }
         }
@@ -303,7 +304,7 @@ async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Found, C
             }
         },
         Err(error) if error.kind() == ConnectErrorKind::NotAnswering => {
-            let works = pid.and_then(process::progress).is_some_and(|now| now.since(before));
+            let works = pid.and_then(process::activity).is_some_and(|now| now.since(before));
             Ok(if works { Found::Slow } else { Found::Wedged(pid) })
         }
         Err(error) if error.kind() == ConnectErrorKind::Io => Ok(Found::Nobody),
@@ -387,7 +388,7 @@ async fn start(
         Found::Answers(_) | Found::Slow => return Ok(None),
         Found::Nobody => {}
         #[cfg(unix)]
-        Found::Stopped(Some(pid)) | Found::Wedged(Some(pid)) => process::kill(pid),
+        Found::Stopped(Some(pid)) | Found::Wedged(Some(pid)) => process::kill_group(pid),
         Found::Stopped(_) | Found::Wedged(_) if pid.is_none() => {
             return Err(absent(endpoint, ConnectErrorKind::NotAnswering));
         }
@@ -432,7 +433,7 @@ async fn wait_for_lock(folder: &Path, due: Instant) -> Result<(), ConnectError> 
             let message = "a broker that listens nowhere holds the lock";
             return Err(ConnectError::new(ConnectErrorKind::NotStarted, message));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
     // Given back at once, for the one that is about to start. The gate keeps others from starting one too.
     drop(lock.unlock());

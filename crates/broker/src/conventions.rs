@@ -1,9 +1,10 @@
 //! What a router must know of the server's protocol, and what it is for the Codex app-server.
 
 use codex_rpc::message::{Envelope, RpcError};
-use codex_rpc::policy::{self, Answer};
+use codex_rpc::policy::{self, PolicyAnswer};
 use codex_rpc::protocol::{
-    ClientRequest, InitializeCapabilities, InitializeParams, ServerRequest, ThreadId, TurnId,
+    ClientRequest, ServerRequest, ThreadId, TurnId,
+    initialize::{InitializeCapabilities, InitializeParams},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -299,9 +300,8 @@ impl Conventions for Codex {
         let request = ServerRequest::parse(method, params)
             .map_err(|error| RpcError::new(RpcError::INVALID_PARAMS, error.to_string()))?;
         match policy::decline(&request) {
-            Answer::Result(result) => Ok(result),
-            Answer::Error(error) => Err(error),
-            _ => Err(RpcError::new(RpcError::INTERNAL_ERROR, "nobody is there to answer")),
+            PolicyAnswer::Result(result) => Ok(result),
+            PolicyAnswer::Error(error) => Err(error),
         }
     }
 

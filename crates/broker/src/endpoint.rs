@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use codex_base::files::ensure_private_directory;
 use sha2::{Digest, Sha256};
 
 /// Longer paths than this are refused by some system as the address of a socket (104 bytes with the final zero on macOS and
@@ -97,12 +98,12 @@ impl Endpoint {
     /// Makes the folders of the endpoint, for this user alone.
     pub(crate) fn prepare(&self) -> io::Result<&Path> {
         let folder = self.folder().ok_or_else(|| io::Error::other("the endpoint has no folder"))?;
-        private_folder(folder)?;
+        ensure_private_directory(folder)?;
         if let Address::Unix(socket) = &self.address
             && let Some(parent) = socket.parent()
             && parent != folder
         {
-            private_folder(parent)?;
+            ensure_private_directory(parent)?;
         }
         Ok(folder)
     }
@@ -115,32 +116,6 @@ impl fmt::Display for Endpoint {
             Address::Pipe(name) => write!(f, "pipe:{name}"),
         }
     }
-}
-
-/// Makes a folder that is ours alone, or sees to it that one that is there already is.
-fn private_folder(folder: &Path) -> io::Result<()> {
-    let say = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", folder.display()));
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(say)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        // Not through a link: in a folder that others may write to, one could lead anywhere.
-        let metadata = std::fs::symlink_metadata(folder).map_err(say)?;
-        if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(say(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "is not this user's own folder",
-            )));
-        }
-        if metadata.mode() & 0o077 != 0 {
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(say)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -182,22 +157,5 @@ mod tests {
         let parsed = Endpoint::parse(&far.to_string()).unwrap();
         assert_eq!((parsed.to_string(), parsed.folder()), (far.to_string(), None));
         assert_eq!(Endpoint::parse("tcp:1"), None);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn folders_are_for_their_user_alone() {
-        use std::os::unix::fs::PermissionsExt;
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("a/b");
-        private_folder(&folder).unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&folder), 0o700);
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-        private_folder(&folder).unwrap();
-        assert_eq!(mode(&folder), 0o700);
-        let link = root.path().join("link");
-        std::os::unix::fs::symlink(&folder, &link).unwrap();
-        assert!(private_folder(&link).is_err());
     }
 }

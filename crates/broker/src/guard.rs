@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use codex_base::process;
 use codex_rpc::transport::BoxReader;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
 use crate::connect::has_failed;
 use crate::endpoint::Endpoint;
-use crate::process;
 
 /// How often the broker's process is looked at. Stopped at two looks in a row, it is taken for stopped.
 const LOOK: Duration = Duration::from_millis(400);
@@ -45,7 +45,7 @@ async fn keep_watch(trip: Weak<Mutex<Trip>>, endpoint: Endpoint, pid: Option<u32
         if trip.strong_count() == 0 {
             return;
         }
-        stopped = if pid.is_some_and(process::is_one_stopped) { stopped + 1 } else { 0 };
+        stopped = if pid.is_some_and(process::is_stopped) { stopped + 1 } else { 0 };
         if stopped == 2 {
             break "the broker's process was stopped".to_owned();
         }

@@ -94,12 +94,12 @@ pub mod conventions;
 pub mod router;
 
 mod connect;
+mod deadline;
 mod endpoint;
 mod fingerprint;
 mod guard;
 mod listener;
 mod log;
-mod process;
 mod queue;
 mod serve;
 mod shell;

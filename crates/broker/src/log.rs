@@ -1,10 +1,13 @@
 //! The broker's log: lines with a time, in a file that is turned over when it is full.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use codex_base::files::private_options;
+use codex_base::text::visible_line;
 
 /// Writes lines `SECONDS.MILLIS text` (since 1970). A full file becomes `NAME.1`, in the place of the one before.
 ///
@@ -23,9 +26,9 @@ impl Log {
 
     pub(crate) fn say(&self, text: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // What others say in it may hold line breaks.
-        let line =
-            format!("{}.{:03} {}\n", now.as_secs(), now.subsec_millis(), text.replace(['\n', '\r'], " | "));
+        // Text from other programs in it may hold line breaks and control characters.
+        let text = text.replace(['\n', '\r'], " | ");
+        let line = format!("{}.{:03} {}\n", now.as_secs(), now.subsec_millis(), visible_line(&text));
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.as_ref().is_some_and(|(_, length)| *length + line.len() as u64 > self.limit) {
             *file = None;
@@ -43,11 +46,7 @@ impl Log {
 }
 
 fn append(path: &Path) -> Option<(File, u64)> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).ok()?;
+    let file = private_options().append(true).create(true).open(path).ok()?;
     let length = file.metadata().ok()?.len();
     Some((file, length))
 }

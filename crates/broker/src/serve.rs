@@ -1,13 +1,14 @@
 //! Being a broker.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use codex_base::files::private_options;
 use codex_rpc::frame::DEFAULT_MAX_FRAME;
 use codex_rpc::transport::{ChildOptions, Connection, Grace};
 
@@ -226,9 +227,5 @@ async fn accept<C: Conventions + Clone>(hub: &Arc<Hub<C>>, mut listener: Listene
 }
 
 pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    private_options().read(true).write(true).create(true).truncate(false).open(path)
 }

@@ -8,8 +8,7 @@
 //!
 //! - [`args`]: the arguments of the command line; [`prompt`]: prompts, byte for byte
 //! - [`environment`] and [`settings`]: what is set outside of the command line
-//! - [`prompts`]: what is sent to the model; [`review_output`]: what is read from its answer
-//! - [`sanitize`]: model text made safe to show; [`render`]: the answer as text, Markdown, JSON, SARIF or annotations
+//! - [`sanitize`]: model text made safe to print; [`render`]: reports that are not reviews, as text or JSON
 //! - [`progress`]: what is printed while a turn runs; [`diagnostics`]: the log; [`redact`]: secrets kept out of it
 //! - [`exit`]: exit codes and the one error type
 
@@ -20,10 +19,8 @@ pub mod environment;
 pub mod exit;
 pub mod progress;
 pub mod prompt;
-pub mod prompts;
 pub mod redact;
 pub mod render;
-pub mod review_output;
 pub mod sanitize;
 pub mod signals;
 pub mod stdio;

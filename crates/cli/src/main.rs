@@ -27,10 +27,10 @@ fn main() -> ExitCode {
     // `--background` starts these.
     if let [_, command, words @ ..] = &argv[..] {
         if command == commands::worker::STARTER {
-            return commands::worker::detach(words);
+            return commands::worker::start(words);
         }
-        if command == commands::worker::COMMAND {
-            return commands::worker::run(words, environment);
+        if command == commands::worker::WORKER {
+            return commands::worker::run(words, &environment);
         }
     }
     let mut as_json = None;

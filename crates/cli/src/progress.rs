@@ -182,16 +182,7 @@ fn fit(text: &str, columns: usize) -> &str {
     text
 }
 
-/// `7s`, `1m 05s`, `2h 03m`.
-#[must_use]
-pub fn elapsed(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
-        (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
-    }
-}
+pub use codex_base::duration::format as elapsed;
 
 /// Progress on standard error.
 pub type StderrProgress = Progress<std::io::Stderr, fn() -> Duration>;
@@ -206,7 +197,7 @@ pub fn on_stderr(mode: Mode) -> StderrProgress {
     Progress::new(std::io::stderr(), mode, clock)
 }
 
-impl<W: Write, C: Fn() -> Duration> RunObserver for Progress<W, C> {
+impl<W: Write + Send, C: Fn() -> Duration + Send> RunObserver for Progress<W, C> {
     fn phase(&mut self, phase: &str) {
         Self::phase(self, phase);
     }

@@ -1,11 +1,11 @@
-//! An agent: it asks Codex, tells what goes on, and prints the answer.
+//! An agent: it sends a prompt to Codex, prints what happens meanwhile, and prints the answer.
 //! `cargo run -p codex-rpc --example agent -- codex "What does this repository do?"`
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it got")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example prints what it received")]
 
 use std::error::Error;
 
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-use codex_rpc::protocol::{ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{thread::ThreadStartParams, turn::TurnStartParams};
 use codex_rpc::transport::ChildOptions;
 use codex_rpc::turn::TurnEvent;
 
@@ -18,12 +18,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let thread = client.start_thread(&ThreadStartParams::new()).await?.thread.id;
     let mut turn = client.start_turn(TurnStartParams::text(thread, prompt), TurnLimits::default()).await?;
     while let Some(event) = turn.next_event().await {
-        if let TurnEvent::ItemCompleted(item) = event {
-            eprintln!("{}: {}", item.kind, item.text);
+        if let TurnEvent::ItemCompleted(item) = event
+            && let Some(line) = &item.line
+        {
+            eprintln!("{}: {line}", item.kind());
         }
     }
-    let outcome = turn.outcome().await;
+    let result = turn.outcome().await.into_result();
     client.shutdown().await;
-    println!("{}", outcome.answer().ok_or_else(|| outcome.cause_chain().join("; "))?);
+    println!("{}", result?);
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! | module | what it knows | needs a runtime |
 //! |---|---|---|
-//! | [`frame`] | lines in a byte stream, noise among them | no |
+//! | [`frame`] | lines in a byte stream, noise among them | no, but the traits of tokio-util |
 //! | [`message`] | JSON-RPC 2.0: requests, notifications, responses | no |
 //! | [`protocol`] | the app-server's messages, typed and tolerant | no |
 //! | [`turn`] | from notifications to the outcome of a turn | no |
@@ -16,7 +16,7 @@
 //!
 //! ```no_run
 //! use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-//! use codex_rpc::protocol::{ThreadStartParams, TurnStartParams};
+//! use codex_rpc::protocol::{thread::ThreadStartParams, turn::TurnStartParams};
 //! use codex_rpc::transport::ChildOptions;
 //!
 //! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
@@ -48,9 +48,19 @@
 //!
 //! # Features
 //!
-//! - `client` (default): everything that needs a runtime.
+//! - `client` (default): everything that needs tokio. It includes `codec`.
+//! - `codec`: [`frame`], whose codec implements the traits of tokio-util.
+//! - `tracing`: events for what happens at the crate's borders (a process started or ended, a frame was refused, a request
+//!   passed its deadline, a turn began or ended), target `codex_rpc`. Off, nothing is compiled in. No event holds a payload.
+//!
+//! Without features there are [`message`], [`protocol`] and [`turn`]: no tokio, no I/O.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod setters;
+#[cfg(feature = "client")]
+mod trace;
+
+#[cfg(feature = "codec")]
 pub mod frame;
 pub mod message;
 pub mod protocol;

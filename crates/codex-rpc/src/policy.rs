@@ -10,7 +10,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use async_trait::async_trait;
+pub use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,26 +20,26 @@ use crate::protocol::{
     FileChangeApprovalRequest, McpElicitationRequest, McpElicitationResponse, PermissionsApprovalResponse,
     ReviewDecision, ReviewDecisionResponse, ServerRequest, ToolUserInputResponse,
 };
+use crate::setters::optional_setters;
 
 /// Answers the server's requests.
 #[async_trait]
 pub trait Policy: Send + Sync + 'static {
     /// Answers one request. It may take its time (ask a person, say), up to
     /// [`ClientOptions::policy_deadline`](crate::client::ClientOptions::policy_deadline); after that [`decline`] answers.
-    async fn answer(&self, request: &ServerRequest) -> Answer;
+    async fn answer(&self, request: &ServerRequest) -> PolicyAnswer;
 }
 
-/// What a request is answered.
+/// The answer to a request. Exhaustive on purpose: JSON-RPC has no other answers.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Answer {
+pub enum PolicyAnswer {
     /// This result.
     Result(Value),
     /// This error.
     Error(RpcError),
 }
 
-impl Answer {
+impl PolicyAnswer {
     /// A typed result, one of the `…Response` types of [`crate::protocol`].
     ///
     /// A result that cannot be written as JSON becomes an internal error.
@@ -58,7 +58,7 @@ pub struct Decline;
 
 #[async_trait]
 impl Policy for Decline {
-    async fn answer(&self, request: &ServerRequest) -> Answer {
+    async fn answer(&self, request: &ServerRequest) -> PolicyAnswer {
         decline(request)
     }
 }
@@ -66,38 +66,66 @@ impl Policy for Decline {
 /// The answer to a request that grants nothing and lets the turn go on. A JSON-RPC error only where the protocol has no
 /// such answer: tokens, attestation, and methods that this version does not know.
 #[must_use]
-pub fn decline(request: &ServerRequest) -> Answer {
+pub fn decline(request: &ServerRequest) -> PolicyAnswer {
     match request {
         ServerRequest::CommandApproval(_) | ServerRequest::FileChangeApproval(_) => {
-            Answer::result(&ApprovalResponse::new(ApprovalDecision::Decline))
+            PolicyAnswer::result(&ApprovalResponse::new(ApprovalDecision::Decline))
         }
-        ServerRequest::PermissionsApproval(_) => Answer::result(&PermissionsApprovalResponse::nothing()),
-        ServerRequest::ToolUserInput(_) => Answer::result(&ToolUserInputResponse::unanswered()),
+        ServerRequest::PermissionsApproval(_) => {
+            PolicyAnswer::result(&PermissionsApprovalResponse::nothing())
+        }
+        ServerRequest::ToolUserInput(_) => PolicyAnswer::result(&ToolUserInputResponse::unanswered()),
         ServerRequest::DynamicToolCall(call) => {
             let text = format!("this client has no tool named {}", call.tool);
-            Answer::result(&DynamicToolCallResponse::text(text, false))
+            PolicyAnswer::result(&DynamicToolCallResponse::text(text, false))
         }
         // Codex asks whether a tool may run: no. A server asks a person something: nobody is there.
         ServerRequest::McpElicitation(request) if request.is_tool_approval() => {
-            Answer::result(&McpElicitationResponse::decline())
+            PolicyAnswer::result(&McpElicitationResponse::decline())
         }
-        ServerRequest::McpElicitation(_) => Answer::result(&McpElicitationResponse::cancel()),
+        ServerRequest::McpElicitation(_) => PolicyAnswer::result(&McpElicitationResponse::cancel()),
         ServerRequest::ApplyPatchApproval(_) | ServerRequest::ExecCommandApproval(_) => {
             let rejection = "this client approves nothing".to_owned();
-            Answer::result(&ReviewDecisionResponse::new(ReviewDecision::Denied { rejection }))
+            PolicyAnswer::result(&ReviewDecisionResponse::new(ReviewDecision::Denied { rejection }))
         }
         ServerRequest::CurrentTimeRead(_) => {
             let since =
                 std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            Answer::result(&CurrentTimeResponse::new(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
+            PolicyAnswer::result(&CurrentTimeResponse::new(
+                i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+            ))
         }
         ServerRequest::ChatgptAuthTokensRefresh(_) | ServerRequest::AttestationGenerate(_) => {
             let message = format!("this client has no answer to {}", request.method());
-            Answer::Error(RpcError::new(RpcError::INVALID_REQUEST, message))
+            PolicyAnswer::Error(RpcError::new(RpcError::INVALID_REQUEST, message))
         }
         ServerRequest::Other { method, .. } => {
-            Answer::Error(RpcError::new(RpcError::METHOD_NOT_FOUND, format!("unknown method {method}")))
+            PolicyAnswer::Error(RpcError::new(RpcError::METHOD_NOT_FOUND, format!("unknown method {method}")))
         }
+    }
+}
+
+/// The answer that grants what a request asks for, where an answer without further knowledge can: a command, a file change
+/// or a tool call runs this once, and permissions hold for the turn. Requests that ask for text or a token (questions,
+/// forms, tools of the client) cannot be accepted blindly and are answered as [`decline`] answers them.
+///
+/// An accepted command runs outside of Codex's sandbox. Call this only for requests that a person or a rule has checked.
+#[must_use]
+pub fn accept(request: &ServerRequest) -> PolicyAnswer {
+    match request {
+        ServerRequest::CommandApproval(_) | ServerRequest::FileChangeApproval(_) => {
+            PolicyAnswer::result(&ApprovalResponse::new(ApprovalDecision::Accept))
+        }
+        ServerRequest::PermissionsApproval(request) => {
+            PolicyAnswer::result(&PermissionsApprovalResponse::granting(request))
+        }
+        ServerRequest::McpElicitation(request) if request.is_tool_approval() => {
+            PolicyAnswer::result(&McpElicitationResponse::accept())
+        }
+        ServerRequest::ApplyPatchApproval(_) | ServerRequest::ExecCommandApproval(_) => {
+            PolicyAnswer::result(&ReviewDecisionResponse::new(ReviewDecision::Approved))
+        }
+        _ => decline(request),
     }
 }
 
@@ -119,6 +147,13 @@ impl AllowList {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Accepts these MCP tools in addition.
+    #[must_use]
+    pub fn mcp_tools(mut self, tools: impl IntoIterator<Item = ToolPattern>) -> Self {
+        self.mcp_tools.extend(tools);
+        self
     }
 
     fn tool_allowed(&self, request: &McpElicitationRequest) -> bool {
@@ -157,18 +192,18 @@ impl AllowList {
     }
 }
 
+optional_setters! { AllowList { write_root: PathBuf } }
+
 #[async_trait]
 impl Policy for AllowList {
-    async fn answer(&self, request: &ServerRequest) -> Answer {
-        let accepted = Answer::result(&ApprovalResponse::new(ApprovalDecision::Accept));
-        match request {
-            ServerRequest::McpElicitation(asked) if self.tool_allowed(asked) => {
-                Answer::result(&McpElicitationResponse::accept())
-            }
-            ServerRequest::CommandApproval(asked) if self.command_allowed(asked) => accepted,
-            ServerRequest::FileChangeApproval(asked) if self.change_allowed(asked) => accepted,
-            _ => decline(request),
-        }
+    async fn answer(&self, request: &ServerRequest) -> PolicyAnswer {
+        let allowed = match request {
+            ServerRequest::McpElicitation(request) => self.tool_allowed(request),
+            ServerRequest::CommandApproval(request) => self.command_allowed(request),
+            ServerRequest::FileChangeApproval(request) => self.change_allowed(request),
+            _ => false,
+        };
+        if allowed { accept(request) } else { decline(request) }
     }
 }
 
@@ -219,8 +254,8 @@ mod tests {
         let request = ServerRequest::parse(method, Some(params.to_string().as_bytes())).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         match runtime.block_on(policy.answer(&request)) {
-            Answer::Result(value) => value,
-            Answer::Error(error) => json!({ "error": error.code }),
+            PolicyAnswer::Result(value) => value,
+            PolicyAnswer::Error(error) => json!({ "error": error.code }),
         }
     }
 
@@ -259,6 +294,31 @@ mod tests {
         check("item/dance", json!({}), json!({"error": -32601}));
         let declined = json!({"action": "decline", "content": null});
         assert_eq!(ask(&Decline, "mcpServer/elicitation/request", &tool_approval("s", "x")), declined);
+    }
+
+    #[test]
+    fn accept_grants_what_can_be_granted_and_declines_the_rest() {
+        let check = |method: &str, params: Value, expected: Value| {
+            let params = ids(&params).to_string();
+            let request = ServerRequest::parse(method, Some(params.as_bytes())).unwrap();
+            assert_eq!(accept(&request), PolicyAnswer::Result(expected), "{method}");
+        };
+        let accepted = json!({"decision": "accept"});
+        check("item/commandExecution/requestApproval", json!({"command": "ls"}), accepted.clone());
+        check("item/fileChange/requestApproval", json!({}), accepted);
+        let network = json!({"network": {"enabled": true}});
+        let granted = json!({"permissions": network, "scope": "turn"});
+        check("item/permissions/requestApproval", json!({"permissions": network}), granted);
+        check("execCommandApproval", json!({}), json!({"decision": "approved"}));
+        check(
+            "mcpServer/elicitation/request",
+            tool_approval("s", "x"),
+            json!({"action": "accept", "content": {}}),
+        );
+        // A question needs an answer that no rule can give.
+        check("item/tool/requestUserInput", json!({"questions": []}), json!({"answers": {}}));
+        let form = json!({"serverName": "s", "mode": "form", "message": "password?"});
+        check("mcpServer/elicitation/request", form, json!({"action": "cancel", "content": null}));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 pub const TICK: Duration = Duration::from_millis(125);
 
 /// Receives the progress of a run. All methods are called from the task that drives the turn, so an implementation must
-/// return quickly.
-pub trait RunObserver {
+/// return quickly. `Send`, so that a run can be part of a task of any runtime.
+pub trait RunObserver: Send {
     /// The run entered another phase: `starting`, `reviewing`, …
     fn phase(&mut self, phase: &str) {
         let _ = phase;
@@ -35,3 +35,24 @@ pub trait RunObserver {
 pub struct NoProgress;
 
 impl RunObserver for NoProgress {}
+
+impl<T: RunObserver + ?Sized> RunObserver for &mut T {
+    fn phase(&mut self, phase: &str) {
+        (**self).phase(phase);
+    }
+    fn activity(&mut self, what: &str, ended: bool) {
+        (**self).activity(what, ended);
+    }
+    fn note(&mut self, note: &str) {
+        (**self).note(note);
+    }
+    fn started(&mut self, thread: &str, turn: &str) {
+        (**self).started(thread, turn);
+    }
+    fn tick(&mut self) {
+        (**self).tick();
+    }
+    fn finish(&mut self) {
+        (**self).finish();
+    }
+}

@@ -1,4 +1,4 @@
-//! A reviewer that is any program.
+//! Any program as a reviewer.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -12,13 +12,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::text::clip_front;
-use crate::{NotReviewed, Prompt, Reply, Reviewer, Why};
+use crate::{FailureKind, NotReviewed, Prompt, Reply, Reviewer};
 
 /// Asks a program: the prompt on its standard input, the answer on its standard output. No shell is involved.
 ///
-/// The program runs in a process group (on Windows: a job) of its own, which is ended when the program ends, when time runs
-/// out and when the future is dropped. It counts as an answer only when the program exits with 0 and its output fits
-/// [`CommandReviewer::output_bytes`]. Otherwise the end of its standard error is told.
+/// The program runs in a process group (on Windows: a job) of its own, which is ended when the program ends, at the deadline,
+/// and when the future is dropped. The output is an answer only when the program exits with 0 and the output is at most
+/// [`CommandReviewer::output_bytes`] long. Otherwise the failure contains the end of its standard error.
 ///
 /// Needs a tokio runtime with I/O and time.
 #[derive(Debug, Clone)]
@@ -26,17 +26,17 @@ pub struct CommandReviewer {
     program: OsString,
     arguments: Vec<OsString>,
     directory: Option<PathBuf>,
-    name: Option<String>,
+    reviewer_name: Option<String>,
     output_bytes: usize,
 }
 
 /// How much of standard error is kept.
 const STDERR_BYTES: usize = 4 * 1024;
-/// How long output may take to end after the program has, when something outside its group holds the pipe.
+/// How long the output may take to end after the program ended, when a process outside its group holds the pipe.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl CommandReviewer {
-    /// Will run `program` (a path, or a name to be found in the path) with `arguments`, each as it is.
+    /// Runs `program` (a path, or a name that is searched in `PATH`) with `arguments`, each unchanged.
     #[must_use]
     pub fn new<A: Into<OsString>>(
         program: impl Into<OsString>,
@@ -46,26 +46,26 @@ impl CommandReviewer {
             program: program.into(),
             arguments: arguments.into_iter().map(Into::into).collect(),
             directory: None,
-            name: None,
+            reviewer_name: None,
             output_bytes: 8 * 1024 * 1024,
         }
     }
 
-    /// Where it runs. Default: the caller's working directory.
+    /// Sets the directory in which it runs. Default: the caller's working directory.
     #[must_use]
-    pub fn in_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// What it is called, for kept verdicts. Default: the program and its arguments.
+    /// Sets the reviewer's name, for kept verdicts. Default: the program and its arguments.
     #[must_use]
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+    pub fn reviewer_name(mut self, name: impl Into<String>) -> Self {
+        self.reviewer_name = Some(name.into());
         self
     }
 
-    /// The most bytes of an answer. More are a failure, because the rest of an answer can take back its beginning. Default
+    /// Sets the maximum length of an answer. A longer one is a failure, because its end can take back its beginning. Default
     /// 8 MiB.
     #[must_use]
     pub fn output_bytes(mut self, most: usize) -> Self {
@@ -93,7 +93,7 @@ impl CommandReviewer {
 #[async_trait]
 impl Reviewer for CommandReviewer {
     fn name(&self) -> String {
-        self.name.clone().unwrap_or_else(|| {
+        self.reviewer_name.clone().unwrap_or_else(|| {
             let words: Vec<_> = std::iter::once(&self.program)
                 .chain(&self.arguments)
                 .map(|word| word.to_string_lossy())
@@ -110,24 +110,24 @@ impl Reviewer for CommandReviewer {
         let mut group = self.spawn().map_err(|error| {
             let missing = error.kind() == io::ErrorKind::NotFound;
             failed(
-                if missing { Why::ReviewerMissing } else { Why::Failed },
+                if missing { FailureKind::ReviewerMissing } else { FailureKind::Failed },
                 format!("cannot be run: {error}"),
             )
         })?;
         let ran = timeout(limit, group.run(prompt.text().as_bytes(), self.output_bytes)).await;
         group.end().await;
         match ran {
-            Err(_) => Err(failed(Why::TimedOut, format!("no answer after {limit:.0?}"))),
-            Ok(Err(error)) => Err(failed(Why::Failed, error.to_string())),
+            Err(_) => Err(failed(FailureKind::TimedOut, format!("no answer after {limit:.0?}"))),
+            Ok(Err(error)) => Err(failed(FailureKind::Failed, error.to_string())),
             Ok(Ok(Ran { output: None, .. })) => {
-                Err(failed(Why::Failed, format!("wrote more than {} bytes", self.output_bytes)))
+                Err(failed(FailureKind::Failed, format!("wrote more than {} bytes", self.output_bytes)))
             }
             Ok(Ok(Ran { status, output: Some(output), .. })) if status.success() => {
                 Ok(Reply::new(String::from_utf8_lossy(&output)))
             }
             Ok(Ok(Ran { status, stderr, .. })) => {
                 let said = String::from_utf8_lossy(&stderr);
-                Err(failed(Why::Failed, format!("{status}: {}", clip_front(said.trim(), 300))))
+                Err(failed(FailureKind::Failed, format!("{status}: {}", clip_front(said.trim(), 300))))
             }
         }
     }
@@ -144,16 +144,16 @@ struct Ran {
     stderr: Vec<u8>,
 }
 
-/// A running program with all that it started.
+/// A running program and all processes that it started.
 struct Group {
     leader: Box<dyn ChildWrapper>,
-    /// Whether the leader has not been waited for. Once it has, its number may come to mean another group.
+    /// Whether the leader has not been reaped yet. After that, its number may name another group.
     live: bool,
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // The backstop for a dropped future.
+        // The backstop when a future is dropped.
         self.kill();
     }
 }
@@ -168,7 +168,7 @@ impl Group {
 
         let pump = async {
             let feed = async {
-                // A program need not read its prompt to the end: it is no failure when it closes the pipe.
+                // A program need not read its whole prompt: a closed pipe is not a failure.
                 let _ = stdin.write_all(input).await;
                 drop(stdin);
                 Ok(())
@@ -197,7 +197,7 @@ impl Group {
                 }
                 Ok(Ok(())) => self.leader.inner_mut().wait().await?,
                 Err(status) => {
-                    // What it left behind would keep the pipes open.
+                    // Processes that it left would keep the pipes open.
                     self.kill();
                     fits = timeout(GRACE, pump).await.unwrap_or(Ok(()));
                     status
@@ -208,7 +208,7 @@ impl Group {
         Ok(Ran { status, output: fits.is_ok().then_some(output), stderr: complaint })
     }
 
-    /// Ends whatever is left, and reaps it.
+    /// Ends all remaining processes, and reaps the leader.
     async fn end(&mut self) {
         if self.live {
             self.kill();
@@ -219,7 +219,7 @@ impl Group {
     fn kill(&mut self) {
         if self.live {
             self.live = false;
-            // It fails when there is nothing left to end.
+            // It fails when no process is left.
             let _ = self.leader.start_kill();
         }
     }
@@ -227,10 +227,10 @@ impl Group {
 
 struct TooMuch;
 
-/// Whether everything fitted. Returns early when it did not.
+/// Returns whether the output fits into `most` bytes. Returns early when it does not.
 async fn read_capped(from: &mut (impl AsyncRead + Unpin), into: &mut Vec<u8>, most: usize) -> bool {
     let mut limited = from.take(most as u64 + 1);
-    // An error of the pipe ends the output; the exit status says whether that was right.
+    // An error of the pipe ends the output; the exit status shows whether the output is complete.
     let _ = limited.read_to_end(into).await;
     into.len() <= most
 }

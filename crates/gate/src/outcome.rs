@@ -1,4 +1,4 @@
-//! What came of asking a reviewer.
+//! The result of one attempt to review.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Finding, Unparseable, Verdict, text};
 
-/// What came of one try to have the work reviewed.
+/// The result of one attempt to have the work reviewed. Exhaustive on purpose: callers handle each result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Outcome {
-    /// A reviewer read the work and lets the turn end.
+pub enum ReviewOutcome {
+    /// A reviewer read the work and allows the turn to end.
     Allow {
         /// Why, in the reviewer's words; may be empty.
         #[serde(default)]
@@ -21,7 +21,7 @@ pub enum Outcome {
         /// Why, in the reviewer's words; may be empty.
         #[serde(default)]
         reason: String,
-        /// What to change, at most [`Finding::MAX`].
+        /// What to change, at most [`Finding::MAX`] items.
         #[serde(default)]
         findings: Vec<Finding>,
     },
@@ -29,15 +29,15 @@ pub enum Outcome {
     NotReviewed(NotReviewed),
 }
 
-impl Outcome {
-    /// Reads a reviewer's whole answer. Text that is not a verdict is [`Why::Unparseable`].
+impl ReviewOutcome {
+    /// Reads a reviewer's whole answer. Text that is not a verdict is [`FailureKind::Unparseable`].
     #[must_use]
     pub fn from_answer(answer: &str) -> Self {
         Verdict::parse(answer).into()
     }
 }
 
-impl From<Verdict> for Outcome {
+impl From<Verdict> for ReviewOutcome {
     fn from(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Allow { reason } => Self::Allow { reason },
@@ -48,65 +48,81 @@ impl From<Verdict> for Outcome {
                 } else {
                     format!("{problem}: “{excerpt}”")
                 };
-                Self::NotReviewed(NotReviewed::new(Why::Unparseable, detail))
+                Self::NotReviewed(NotReviewed::new(FailureKind::Unparseable, detail))
             }
         }
     }
 }
 
-impl From<NotReviewed> for Outcome {
+impl From<NotReviewed> for ReviewOutcome {
     fn from(failure: NotReviewed) -> Self {
         Self::NotReviewed(failure)
     }
 }
 
-/// Why there is no verdict, and what is known of it.
+/// The reason why there is no verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NotReviewed {
     /// The kind of failure, for decisions.
-    pub why: Why,
-    /// The cause in words, one line of at most [`NotReviewed::DETAIL_BYTES`]; may be empty.
+    #[serde(rename = "why")]
+    pub kind: FailureKind,
+    /// The cause as text: one line of at most [`NotReviewed::DETAIL_BYTES`]; may be empty.
     #[serde(default)]
     pub detail: String,
 }
 
 impl NotReviewed {
-    /// The most bytes of a detail.
+    /// The maximum length of a detail, in bytes.
     pub const DETAIL_BYTES: usize = 500;
 
-    /// Makes one; `detail` is cut to one clean line.
+    /// A failure of this kind; `detail` is shortened to one clean line.
     #[must_use]
-    pub fn new(why: Why, detail: impl AsRef<str>) -> Self {
-        Self { why, detail: text::line(detail.as_ref(), Self::DETAIL_BYTES) }
+    pub fn new(kind: FailureKind, detail: impl AsRef<str>) -> Self {
+        Self { kind, detail: text::line(detail.as_ref(), Self::DETAIL_BYTES) }
+    }
+}
+
+impl NotReviewed {
+    /// A failure with an error and its causes as detail.
+    #[must_use]
+    pub fn caused_by(kind: FailureKind, error: &dyn std::error::Error) -> Self {
+        let mut detail = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            detail.push_str(": ");
+            detail.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self::new(kind, detail)
     }
 }
 
 impl fmt::Display for NotReviewed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.why)?;
+        write!(f, "{}", self.kind)?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
     }
 }
 
 impl std::error::Error for NotReviewed {}
 
-/// The kinds of failure to review.
+/// The kinds of failure to get a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Why {
+pub enum FailureKind {
     /// The reviewer did not answer in time.
     TimedOut,
-    /// The reviewer's account has nothing left to spend.
+    /// The quota of the reviewer's account is used up.
     Quota,
     /// The reviewer's program is not installed or cannot be started.
     ReviewerMissing,
-    /// The reviewer's program is there, but nobody is signed in.
+    /// The reviewer's program is installed, but no account is signed in.
     NotSignedIn,
     /// There is an answer, and it is not a verdict.
     Unparseable,
-    /// The review was stopped from outside.
+    /// The review was cancelled by a signal or by the caller.
     Cancelled,
     /// The host's input could not be read.
     BadInput,
@@ -114,12 +130,12 @@ pub enum Why {
     BudgetSpent,
     /// The policy's rounds of this turn are used up.
     RoundsSpent,
-    /// Anything else; also what a kind written by a later version is read as.
+    /// Anything else. A kind that a later version wrote is read as this one.
     #[serde(other)]
     Failed,
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TimedOut => "the reviewer did not answer in time",
@@ -145,15 +161,17 @@ mod tests {
         for answer in
             ["", "\n\n", "stream error: 503 Service Unavailable; retrying 1/5 in 200ms", "{\"error\":{}}"]
         {
-            let Outcome::NotReviewed(failure) = Outcome::from_answer(answer) else { panic!("{answer:?}") };
-            assert_eq!(failure.why, Why::Unparseable);
+            let ReviewOutcome::NotReviewed(failure) = ReviewOutcome::from_answer(answer) else {
+                panic!("{answer:?}")
+            };
+            assert_eq!(failure.kind, FailureKind::Unparseable);
             assert!(!failure.detail.is_empty());
         }
     }
 
     #[test]
     fn an_unknown_kind_is_read_as_failed() {
-        assert_eq!(serde_json::from_str::<Why>("\"eaten-by-a-grue\"").unwrap(), Why::Failed);
-        assert_eq!(serde_json::to_string(&Why::NotSignedIn).unwrap(), "\"not-signed-in\"");
+        assert_eq!(serde_json::from_str::<FailureKind>("\"eaten-by-a-grue\"").unwrap(), FailureKind::Failed);
+        assert_eq!(serde_json::to_string(&FailureKind::NotSignedIn).unwrap(), "\"not-signed-in\"");
     }
 }

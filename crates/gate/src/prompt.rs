@@ -1,52 +1,52 @@
-//! What a reviewer is asked, with everything that is not ours fenced in.
+//! The prompt for a reviewer. Everything that the project did not write is inside of fences.
 
 use memchr::memmem;
 
-use crate::{Scope, text};
+use crate::{ReviewScope, text};
 
 const TEMPLATE: &str = include_str!("../prompts/review.v1.md");
 const OWN_CHANGES: &str = include_str!("../prompts/scope-own.v1.md");
 const EVERYTHING: &str = include_str!("../prompts/scope-everything.v1.md");
 
-/// What is put into a prompt. All of it is data: it cannot end its fence, whatever it contains.
+/// What is put into a prompt. All of it is data: it cannot end its fence, regardless of its content.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
-pub struct Material<'a> {
-    /// What is under review, in words: "uncommitted changes on branch x". Names in it come from the repository.
+pub struct ReviewMaterial<'a> {
+    /// Describes what is under review: "uncommitted changes on branch x". Names in it come from the repository.
     pub target: &'a str,
-    /// What the agent said last. At most [`Prompt::MESSAGE_BYTES`] are used: its beginning and its end.
+    /// The agent's last message. At most [`Prompt::MESSAGE_BYTES`] are used: its beginning and its end.
     pub last_message: Option<&'a str>,
-    /// The changes. At most [`Prompt::CHANGES_BYTES`] are used, and the prompt says when that is not all. `None` asks the
-    /// reviewer to look at the work tree itself.
+    /// The changes. At most [`Prompt::CHANGES_BYTES`] are used, and the prompt says when they are incomplete. `None` asks the
+    /// reviewer to read the work tree itself.
     pub changes: Option<&'a str>,
-    /// What the last block of this turn asked for: [`crate::Ask::open`].
+    /// What the last block of this turn asked for: [`crate::PendingReview::open`].
     pub open: Option<&'a str>,
 }
 
-impl<'a> Material<'a> {
+impl<'a> ReviewMaterial<'a> {
     /// Nothing but what is under review.
     #[must_use]
     pub fn new(target: &'a str) -> Self {
         Self { target, ..Self::default() }
     }
 
-    /// Adds what the agent said last.
+    /// Sets the agent's last message.
     #[must_use]
-    pub fn with_last_message(mut self, message: Option<&'a str>) -> Self {
+    pub fn last_message(mut self, message: Option<&'a str>) -> Self {
         self.last_message = message;
         self
     }
 
-    /// Adds the changes.
+    /// Sets the changes.
     #[must_use]
-    pub fn with_changes(mut self, changes: Option<&'a str>) -> Self {
+    pub fn changes(mut self, changes: Option<&'a str>) -> Self {
         self.changes = changes;
         self
     }
 
-    /// Adds what the last block of this turn asked for.
+    /// Sets what the last block of this turn asked for.
     #[must_use]
-    pub fn with_open(mut self, open: Option<&'a str>) -> Self {
+    pub fn open(mut self, open: Option<&'a str>) -> Self {
         self.open = open;
         self
     }
@@ -60,14 +60,14 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// The most bytes of the agent's last message.
+    /// The maximum length of the agent's last message, in bytes.
     pub const MESSAGE_BYTES: usize = 16 * 1024;
-    /// The most bytes of changes. Leaves room in a model input of a million characters.
+    /// The maximum length of the changes, in bytes. Leaves room in a model input of a million characters.
     pub const CHANGES_BYTES: usize = 512 * 1024;
 
     /// Builds the gate's own prompt.
     #[must_use]
-    pub fn build(scope: Scope, material: &Material<'_>) -> Self {
+    pub fn build(scope: ReviewScope, material: &ReviewMaterial<'_>) -> Self {
         let mut pieces: Vec<(&str, String)> = Vec::new();
         if !material.target.is_empty() {
             pieces.push(("target", text::shorten(material.target, 1_000)));
@@ -108,29 +108,29 @@ impl Prompt {
         fenced.push_str(&note);
 
         let scope_text = match scope {
-            Scope::OwnChanges => OWN_CHANGES,
-            Scope::Everything => EVERYTHING,
+            ReviewScope::OwnChanges => OWN_CHANGES,
+            ReviewScope::Everything => EVERYTHING,
         };
-        // The material goes in last: placeholders in it stay as they are.
+        // The material is inserted last: placeholders in it stay as they are.
         let (before, after) =
-            TEMPLATE.split_once("{material}").expect("the template has a place for the material");
+            TEMPLATE.split_once("{material}").expect("the template has a placeholder for the material");
         let before = before.replace("{scope}", scope_text.trim_end()).replace("{id}", &id);
         let text = format!("{before}{}{after}", fenced.trim_end());
         Self { text, version: Self::version_for(scope).to_owned() }
     }
 
-    /// A prompt of the caller's own making. `version` has to change whenever its wording does: kept verdicts go by it.
+    /// A prompt that the caller wrote. `version` must change whenever its wording does, because kept verdicts depend on it.
     #[must_use]
     pub fn custom(text: impl Into<String>, version: impl Into<String>) -> Self {
         Self { text: text.into(), version: version.into() }
     }
 
-    /// What [`Prompt::build`] gives as version, for each scope.
+    /// The version of the prompt that [`Prompt::build`] returns for a scope.
     #[must_use]
-    pub fn version_for(scope: Scope) -> &'static str {
+    pub fn version_for(scope: ReviewScope) -> &'static str {
         match scope {
-            Scope::OwnChanges => "1-own",
-            Scope::Everything => "1-everything",
+            ReviewScope::OwnChanges => "1-own",
+            ReviewScope::Everything => "1-everything",
         }
     }
 
@@ -140,15 +140,15 @@ impl Prompt {
         &self.text
     }
 
-    /// Which wording this is.
+    /// The version of the wording.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 }
 
-/// A mark that occurs in none of the pieces. It depends on all of them, so that nobody who writes one piece can guess it;
-/// and it is checked, so that guessing would not help.
+/// An id that occurs in none of the pieces. It depends on all of them, so that the author of one piece cannot guess it; and it
+/// is compared with each piece, so that guessing would not help.
 fn fence_id(pieces: &[(&str, String)]) -> String {
     // FNV-1a.
     let bytes = pieces.iter().flat_map(|(_, content)| content.bytes().chain([0]));
@@ -164,7 +164,7 @@ fn fence_id(pieces: &[(&str, String)]) -> String {
     }
 }
 
-/// The beginning and the end of a text that is too long: an agent states its claims in either.
+/// The beginning and the end of a text that is too long: an agent makes its claims in either.
 fn both_ends(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
@@ -177,16 +177,16 @@ fn both_ends(text: &str, max: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Changing a prompt file means a new version, because kept verdicts go by it: adapt both together.
+    /// A changed prompt file needs a new version, because kept verdicts depend on it: change both together.
     #[test]
     fn the_version_names_the_wording() {
         let wording = [TEMPLATE, OWN_CHANGES, EVERYTHING].map(|file| ("", file.to_owned()));
         assert_eq!(
-            (fence_id(&wording).as_str(), Prompt::version_for(Scope::OwnChanges)),
+            (fence_id(&wording).as_str(), Prompt::version_for(ReviewScope::OwnChanges)),
             ("dd9efbf371c59b4b", "1-own")
         );
-        for scope in [Scope::OwnChanges, Scope::Everything] {
-            let prompt = Prompt::build(scope, &Material::default());
+        for scope in [ReviewScope::OwnChanges, ReviewScope::Everything] {
+            let prompt = Prompt::build(scope, &ReviewMaterial::default());
             assert!(!prompt.text().contains(['{', '}']), "a placeholder is left");
         }
     }
@@ -200,11 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn long_material_is_cut_and_told() {
+    fn long_material_is_shortened_and_the_prompt_says_so() {
         let long = "é".repeat(Prompt::CHANGES_BYTES);
         let prompt = Prompt::build(
-            Scope::Everything,
-            &Material { last_message: Some(&long), changes: Some(&long), ..Material::default() },
+            ReviewScope::Everything,
+            &ReviewMaterial { last_message: Some(&long), changes: Some(&long), ..ReviewMaterial::default() },
         );
         assert!(prompt.text().len() < Prompt::CHANGES_BYTES + Prompt::MESSAGE_BYTES + 5_000);
         assert!(prompt.text().contains("bytes left out"));

@@ -4,121 +4,119 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Now, Outcome, Tree};
+use crate::{Now, ReviewOutcome, TreeSnapshot};
 
-/// Everything that decisions rest on, of one workspace. The caller stores it, in whole, where it likes, and guards
-/// reading, deciding and writing with a lock of its own; a review itself needs no lock.
+/// Everything that the decisions for one workspace depend on. The caller stores it as a whole and holds a lock of its own
+/// while it reads, decides and writes; a review itself needs no lock. The feature `store` does both.
 ///
-/// The format is specified in `docs/gate.md`. What is kept is bounded: [`GateState::MAX_SESSIONS`] sessions and
-/// [`GateState::MAX_VERDICTS`] verdicts.
+/// The format is specified in `docs/gate.md`. The fields are private, because later versions remember other things. Its size
+/// is bounded: [`GateState::MAX_SESSIONS`] sessions and [`GateState::MAX_VERDICTS`] verdicts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[non_exhaustive]
 pub struct GateState {
-    /// [`GateState::VERSION`].
-    pub version: u32,
+    version: u32,
     /// The fingerprint of the work that was allowed last.
     #[serde(default)]
-    pub last_allow: Option<String>,
-    /// What was spent on the day that was seen last.
+    pub(crate) last_allow: Option<String>,
+    /// What was spent on the last day with a request.
     #[serde(default)]
-    pub day: DayState,
+    day: DayState,
     /// Verdicts, oldest first.
     #[serde(default)]
-    pub verdicts: Vec<KeptVerdict>,
+    verdicts: Vec<KeptVerdict>,
     /// Sessions by the host's name for them.
     #[serde(default)]
-    pub sessions: BTreeMap<String, SessionState>,
+    pub(crate) sessions: BTreeMap<String, SessionState>,
 }
 
-/// What was spent on a day, by all sessions.
+/// What all sessions spent on a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct DayState {
+struct DayState {
     /// Days since 1970-01-01, as [`Now::day`] counts them.
-    pub day: u64,
-    /// What was spent.
+    day: u64,
     #[serde(flatten)]
-    pub spent: Spent,
+    spent: Spending,
 }
 
-/// Reviews and tokens.
+/// What reviews cost so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
-pub struct Spent {
-    /// Reviews that were asked for, whatever came of them.
-    pub runs: u32,
+pub struct Spending {
+    /// Reviews that were started, regardless of their result.
+    #[serde(rename = "runs")]
+    pub reviews: u32,
     /// Tokens that reviewers reported.
     pub tokens: u64,
 }
 
-/// A verdict, and what it is about.
+impl Spending {
+    pub(crate) fn add_review(&mut self) {
+        self.reviews = self.reviews.saturating_add(1);
+    }
+
+    pub(crate) fn add_tokens(&mut self, tokens: u64) {
+        self.tokens = self.tokens.saturating_add(tokens);
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct KeptVerdict {
-    /// What was reviewed, how, and by whom.
+struct KeptVerdict {
     #[serde(flatten)]
-    pub key: VerdictKey,
-    /// [`Outcome::Allow`] or [`Outcome::Block`]; a failure is never kept.
+    key: VerdictKey,
+    /// [`ReviewOutcome::Allow`] or [`ReviewOutcome::Block`]; a failure is never kept.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    outcome: ReviewOutcome,
 }
 
-/// When a kept verdict counts: all three are equal.
+/// What a kept verdict is valid for: all three must be equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct VerdictKey {
-    /// [`Tree::fingerprint`].
-    pub fingerprint: String,
+pub(crate) struct VerdictKey {
+    /// [`TreeSnapshot::fingerprint`].
+    pub(crate) fingerprint: String,
     /// [`crate::Prompt::version`].
-    pub prompt: String,
+    pub(crate) prompt: String,
     /// [`crate::GateRequest::reviewer`].
-    pub reviewer: String,
+    pub(crate) reviewer: String,
 }
 
-/// What is known of one session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct SessionState {
-    /// When it was seen last, in milliseconds since 1970; the session that was not seen for longest is forgotten first.
-    pub seen_ms: u64,
-    /// The commit at which it began.
-    pub head: Option<String>,
-    /// What it spent.
+pub(crate) struct SessionState {
+    /// The time of the last request, in milliseconds since 1970. The session with the oldest one is forgotten first.
+    pub(crate) seen_ms: u64,
+    /// The commit at which the session began.
+    pub(crate) head: Option<String>,
     #[serde(flatten)]
-    pub spent: Spent,
+    pub(crate) spent: Spending,
     /// When it last asked for a review.
-    pub last_run_ms: Option<u64>,
-    /// How many turns it had: each turn has a number, so that a late answer is not counted for another one.
-    pub turns_begun: u64,
-    /// The turns that are going on: that of the session itself under the empty name, those of sub-agents under theirs.
-    pub turns: BTreeMap<String, TurnState>,
+    pub(crate) last_run_ms: Option<u64>,
+    /// The number of turns so far. Each turn has a number, so that a late answer is not counted for another turn.
+    pub(crate) turns_begun: u64,
+    /// The current turns: that of the session itself under the empty name, those of sub-agents under their names.
+    pub(crate) turns: BTreeMap<String, TurnState>,
 }
 
-/// What is known of one turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct TurnState {
+pub(crate) struct TurnState {
     /// Its number within the session.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The host's name for it.
-    pub name: Option<String>,
-    /// Whether the host told of its beginning.
-    pub announced: bool,
-    /// The fingerprint of the work tree when it began; or when the oldest change was made that a cooldown let pass.
-    pub baseline: Option<String>,
+    pub(crate) name: Option<String>,
+    /// Whether the host announced its beginning.
+    pub(crate) announced: bool,
+    /// The fingerprint of the work at its beginning, or before the oldest change that a cooldown let pass.
+    pub(crate) baseline: Option<String>,
     /// Blocks by a verdict.
-    pub rounds: u32,
-    /// Tries without a verdict.
-    pub failures: u32,
-    /// What the last block asked for, one line.
-    pub open: Option<String>,
-    /// Whether a cooldown let changes pass that nobody has reviewed yet.
-    pub owed: bool,
+    pub(crate) rounds: u32,
+    /// Attempts without a verdict.
+    pub(crate) failures: u32,
+    /// What the last block asked for, in one line.
+    pub(crate) open: Option<String>,
+    /// Whether a cooldown let changes pass that are not reviewed yet.
+    pub(crate) owed: bool,
 }
 
 impl Default for GateState {
@@ -136,18 +134,18 @@ impl Default for GateState {
 impl GateState {
     /// The version of the format that this crate writes, and the newest that it reads.
     pub const VERSION: u32 = 1;
-    /// The most sessions that are remembered.
+    /// The maximum number of sessions.
     pub const MAX_SESSIONS: usize = 64;
-    /// The most verdicts that are remembered.
+    /// The maximum number of verdicts.
     pub const MAX_VERDICTS: usize = 16;
-    /// The most turns of sub-agents that are remembered for a session.
+    /// The maximum number of sub-agents of a session that have a turn.
     pub const MAX_AGENTS: usize = 32;
 
     /// Reads what [`GateState::to_json`] wrote.
     ///
     /// # Errors
-    /// [`StateError::Newer`] for a format of a later version: leave the file alone. [`StateError::Corrupt`] otherwise:
-    /// put the file aside, say so, and go on with the default, which blocks no less than the lost state did.
+    /// [`StateError::Newer`] for a format of a later version: leave the file as it is. [`StateError::Corrupt`] otherwise:
+    /// move the file aside, report it, and continue with the default, which blocks no less than the lost state did.
     pub fn from_json(json: &[u8]) -> Result<Self, StateError> {
         #[derive(Deserialize)]
         struct Version {
@@ -166,7 +164,7 @@ impl GateState {
         serde_json::to_vec(self).expect("strings, numbers and maps with string keys always serialise")
     }
 
-    /// A session began (or was resumed) with the work tree at the commit `head`.
+    /// Records that a session began, or was resumed, with the commit `head` checked out.
     #[must_use]
     pub fn session_began(mut self, session: &str, head: Option<String>, now: Now) -> Self {
         let entry = self.session(session, now);
@@ -176,14 +174,20 @@ impl GateState {
         self
     }
 
-    /// A person gave a session something to do, with the work tree at `tree`. `name` is the host's name for the turn, if it
-    /// has one. Not to be called for prompts that the host wrote itself, such as those that wake a session when a background
-    /// task ends: what was changed in the background belongs to the turn that began it.
+    /// Records that the user sent a prompt to a session, with the work as in `tree`. `name` is the host's name for the turn,
+    /// if it has one. Do not call it for prompts that the host wrote itself, such as those that wake a session when a
+    /// background task ends: changes made in the background belong to the turn that started them.
     #[must_use]
-    pub fn turn_began(mut self, session: &str, name: Option<String>, tree: Option<&Tree>, now: Now) -> Self {
+    pub fn turn_began(
+        mut self,
+        session: &str,
+        name: Option<String>,
+        tree: Option<&TreeSnapshot>,
+        now: Now,
+    ) -> Self {
         let session = self.session(session, now);
         let last = session.turns.remove("").unwrap_or_default();
-        // Sub-agents of the turn before are over, as far as anyone can tell; one that still runs counts anew.
+        // The turns of sub-agents are assumed to be over; one that still runs starts a new count.
         session.turns.clear();
         session.turns_begun += 1;
         let baseline = if last.owed { last.baseline } else { tree.map(|tree| tree.fingerprint.clone()) };
@@ -199,14 +203,40 @@ impl GateState {
         self
     }
 
-    /// A session ended. Forgets it; what it spent today stays in the day's account.
+    /// Forgets a session that ended. What it spent today stays counted for the day.
     #[must_use]
     pub fn session_ended(mut self, session: &str) -> Self {
         self.sessions.remove(session);
         self
     }
 
-    /// The session, made if need be; makes room for it.
+    /// The fingerprint that the work of a session, or of its sub-agent, is compared with: that of the beginning of the turn.
+    #[must_use]
+    pub fn baseline(&self, session: &str, agent: Option<&str>) -> Option<&str> {
+        let turns = &self.sessions.get(session)?.turns;
+        let of = |name: &str| turns.get(name).and_then(|turn| turn.baseline.as_deref());
+        agent.and_then(of).or_else(|| of(""))
+    }
+
+    /// The commit at which a session began.
+    #[must_use]
+    pub fn session_head(&self, session: &str) -> Option<&str> {
+        self.sessions.get(session)?.head.as_deref()
+    }
+
+    /// What a session spent; zero when the session is not known.
+    #[must_use]
+    pub fn spent_by(&self, session: &str) -> Spending {
+        self.sessions.get(session).map_or_else(Spending::default, |session| session.spent)
+    }
+
+    /// What all sessions spent on the day of `now`.
+    #[must_use]
+    pub fn spent_today(&self, now: Now) -> Spending {
+        if self.day.day == now.day() { self.day.spent } else { Spending::default() }
+    }
+
+    /// The session, which is created if it is not known. Makes room for it.
     pub(crate) fn session(&mut self, name: &str, now: Now) -> &mut SessionState {
         while !self.sessions.contains_key(name) && self.sessions.len() >= Self::MAX_SESSIONS {
             let oldest = self.sessions.iter().min_by_key(|(_, session)| session.seen_ms);
@@ -218,19 +248,19 @@ impl GateState {
         session
     }
 
-    /// What was spent today; a day other than the stored one begins at nothing.
-    pub(crate) fn today(&mut self, now: Now) -> &mut Spent {
+    /// What was spent today, for counting; another day than the stored one begins with zero.
+    pub(crate) fn today(&mut self, now: Now) -> &mut Spending {
         if self.day.day != now.day() {
-            self.day = DayState { day: now.day(), spent: Spent::default() };
+            self.day = DayState { day: now.day(), spent: Spending::default() };
         }
         &mut self.day.spent
     }
 
-    pub(crate) fn kept(&self, key: &VerdictKey) -> Option<&Outcome> {
+    pub(crate) fn kept(&self, key: &VerdictKey) -> Option<&ReviewOutcome> {
         self.verdicts.iter().rev().find(|kept| kept.key == *key).map(|kept| &kept.outcome)
     }
 
-    pub(crate) fn keep(&mut self, key: VerdictKey, outcome: Outcome) {
+    pub(crate) fn keep(&mut self, key: VerdictKey, outcome: ReviewOutcome) {
         self.verdicts.retain(|kept| kept.key != key);
         if self.verdicts.len() >= Self::MAX_VERDICTS {
             self.verdicts.drain(..=self.verdicts.len() - Self::MAX_VERDICTS);
@@ -239,20 +269,20 @@ impl GateState {
     }
 }
 
-/// Why a stored state cannot be read.
+/// Why a stored state cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
     /// A later version of this crate wrote it.
     #[error(
-        "the gate's state has format version {version}, and this program reads up to {}",
+        "the gate's state has format version {version}; this program reads versions up to {}",
         GateState::VERSION
     )]
     Newer {
         /// The version that was found.
         version: u32,
     },
-    /// It is not what this crate wrote.
+    /// It is not in the format of this crate.
     #[error("the gate's state is corrupt")]
     Corrupt(#[source] serde_json::Error),
 }
@@ -271,7 +301,7 @@ mod tests {
         assert!(matches!(GateState::from_json(newer), Err(StateError::Newer { version: 2 })));
         let bare = br#"{"version":1,"later":"member","sessions":{"s":{"runs":2,"turns":{"":{"rounds":1}}}}}"#;
         let state = GateState::from_json(bare).unwrap();
-        assert_eq!(state.sessions["s"].spent.runs, 2);
+        assert_eq!(state.spent_by("s").reviews, 2);
         assert_eq!(state.sessions["s"].turns[""].rounds, 1);
     }
 
@@ -290,7 +320,7 @@ mod tests {
         for n in 0..200 {
             state = state.session_began(&format!("s{n}"), None, at(n));
             let key = VerdictKey { fingerprint: n.to_string(), prompt: "p".into(), reviewer: "r".into() };
-            state.keep(key, Outcome::Allow { reason: String::new() });
+            state.keep(key, ReviewOutcome::Allow { reason: String::new() });
         }
         assert_eq!(state.sessions.len(), GateState::MAX_SESSIONS);
         assert!(state.sessions.contains_key("s199") && !state.sessions.contains_key("s0"));
@@ -302,7 +332,7 @@ mod tests {
     fn a_day_begins_where_the_caller_says() {
         assert_eq!(at(86_399_999).day(), 0);
         assert_eq!(at(86_400_000).day(), 1);
-        assert_eq!(at(86_400_000).with_utc_offset_s(-3600).day(), 0);
-        assert_eq!(at(0).with_utc_offset_s(-3600).day(), 0);
+        assert_eq!(at(86_400_000).utc_offset_s(-3600).day(), 0);
+        assert_eq!(at(0).utc_offset_s(-3600).day(), 0);
     }
 }

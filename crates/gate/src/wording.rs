@@ -1,43 +1,45 @@
-//! What the gate says: one line for the person, and a text that the agent can act on.
+//! The gate's texts: one line for the user, and a text that the agent can act on.
 
 use std::fmt::Write as _;
 
-use crate::{Decided, Decision, Finding, NotReviewed, Skip, Why, text};
+use crate::{Decision, DecisionKind, FailureKind, Finding, NotReviewed, OnFailure, Policy, SkipReason, text};
 
 /// The parts of the gate's sentences that depend on where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wording {
-    /// What the gate is called. Default "Review gate".
+    /// The name of the gate. Default "Review gate".
     pub name: String,
-    /// What the agent or person was about to do, as in "before you …".
+    /// What the agent or user was about to do, as in "before you …".
     pub action: String,
     /// How to have it reviewed again after a failure, as in "To try again, …".
     pub retry: String,
-    /// The command that turns the gate off, told when the gate fails. Default none.
+    /// The command that turns the gate off, which is mentioned when the gate fails. Default none.
     pub turn_off: Option<String>,
-    /// Whether rounds are told. Default for turns only: elsewhere each try stands alone.
+    /// Whether rounds are mentioned. Default for turns only: elsewhere each attempt is independent.
     pub rounds: bool,
-    /// The most bytes of the text for the agent. Default 9,000: Claude Code replaces context of more than 10,000
+    /// The maximum length of the text for the agent, in bytes. Default 9,000: Claude Code replaces context of more than 10,000
     /// characters by a file's name.
     pub max_bytes: usize,
 }
 
 impl Wording {
-    /// The most bytes of the line for the person.
+    /// The maximum length of the line for the user, in bytes.
     pub const NOTE_BYTES: usize = 400;
 
-    /// For an agent's turn that wants to end.
+    /// The texts for an agent that is about to end its turn. What they say about a second failure depends on the policy.
     #[must_use]
-    pub fn for_turns() -> Self {
-        Self::new(
-            "end this turn",
-            "end this turn once more; if that fails too, the turn ends with a warning",
-            true,
-        )
+    pub fn for_turns(policy: &Policy) -> Self {
+        let retry = match policy.on_not_reviewed {
+            OnFailure::Block => "end this turn once more",
+            OnFailure::BlockOnce | OnFailure::Allow => {
+                "end this turn once more; if that fails too, the turn ends with a warning"
+            }
+        };
+        Self::new("end this turn", retry, true)
     }
 
-    /// For any other action: "push", "commit", "merge".
+    /// The texts for any other action: "push", "commit", "merge".
     #[must_use]
     pub fn for_action(action: &str) -> Self {
         Self::new(action, &format!("{action} again"), false)
@@ -54,23 +56,44 @@ impl Wording {
         }
     }
 
-    /// Names the command that turns the gate off.
+    /// Sets the name of the gate.
     #[must_use]
-    pub fn with_turn_off(mut self, command: impl Into<String>) -> Self {
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets how to have the work reviewed again after a failure.
+    #[must_use]
+    pub fn retry(mut self, retry: impl Into<String>) -> Self {
+        self.retry = retry.into();
+        self
+    }
+
+    /// Sets the command that turns the gate off.
+    #[must_use]
+    pub fn turn_off(mut self, command: impl Into<String>) -> Self {
         self.turn_off = Some(command.into());
         self
     }
 
-    /// One line for the person; `None` when the gate is off, which is no news.
+    /// Sets the maximum length of the text for the agent.
+    #[must_use]
+    pub fn max_bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// One line for the user; `None` when the gate is off.
     #[must_use]
     pub fn note(&self, decision: &Decision) -> Option<String> {
         let (rounds, of) = (decision.rounds, decision.max_rounds);
         let round = if self.rounds { format!(", round {rounds} of {of}") } else { String::new() };
         let again = if decision.cached { ", by the verdict on the same work" } else { "" };
-        let said = match &decision.outcome {
-            Decided::Skipped(Skip::Off) => return None,
-            Decided::Skipped(skip) => format!("skipped, {skip}"),
-            Decided::Allowed { reason } => {
+        let text = match &decision.kind {
+            DecisionKind::Skipped(SkipReason::Off) => return None,
+            DecisionKind::Skipped(skip) => format!("skipped, {skip}"),
+            DecisionKind::Allowed { reason } => {
                 let after = match rounds {
                     0 => String::new(),
                     1 => " after 1 round".to_owned(),
@@ -78,28 +101,31 @@ impl Wording {
                 };
                 with_reason(format!("allowed{after}{again}"), reason)
             }
-            Decided::Blocked { reason, .. } => with_reason(format!("blocked{round}{again}"), reason),
-            Decided::NotReviewed { failure, blocks: true } => {
+            DecisionKind::Blocked { reason, .. } => with_reason(format!("blocked{round}{again}"), reason),
+            DecisionKind::NotReviewed { failure, blocks: true } => {
                 format!("NOT REVIEWED and held back, {failure}")
             }
-            Decided::NotReviewed { failure: NotReviewed { why: Why::RoundsSpent, detail }, .. } => {
+            DecisionKind::NotReviewed {
+                failure: NotReviewed { kind: FailureKind::RoundsSpent, detail },
+                ..
+            } => {
                 format!(
                     "let pass UNRESOLVED after {}, {detail}",
                     if of == 1 { "1 round".to_owned() } else { format!("{of} rounds") }
                 )
             }
-            Decided::NotReviewed { failure, .. } => format!("let pass NOT REVIEWED, {failure}"),
+            DecisionKind::NotReviewed { failure, .. } => format!("let pass NOT REVIEWED, {failure}"),
         };
-        Some(text::line(&format!("{}: {said}", self.name), Self::NOTE_BYTES))
+        Some(text::line(&format!("{}: {text}", self.name), Self::NOTE_BYTES))
     }
 
-    /// The text for the agent when the decision blocks, else `None`: clean, at most [`Wording::max_bytes`] (or little more,
-    /// if that is less than the fixed sentences need).
+    /// The text for the agent when the decision blocks, else `None`. It has no control characters and at most
+    /// [`Wording::max_bytes`] (or a little more, if that is less than the fixed sentences need).
     #[must_use]
     pub fn feedback(&self, decision: &Decision) -> Option<String> {
-        match &decision.outcome {
-            Decided::Blocked { reason, findings } => Some(self.findings(decision, reason, findings)),
-            Decided::NotReviewed { failure, blocks: true } => Some(self.failure(failure)),
+        match &decision.kind {
+            DecisionKind::Blocked { reason, findings } => Some(self.findings(decision, reason, findings)),
+            DecisionKind::NotReviewed { failure, blocks: true } => Some(self.failure(failure)),
             _ => None,
         }
     }
@@ -112,7 +138,7 @@ impl Wording {
             text::line(&failure.to_string(), 2 * NotReviewed::DETAIL_BYTES)
         );
         if let Some(command) = turn_off {
-            // The agent reads this too, and is not the one to decide it.
+            // The agent reads this too, and must not decide it.
             let _ = write!(out, " The user, and nobody else, may turn the gate off: {command}");
         }
         out
@@ -151,8 +177,8 @@ impl Wording {
     }
 }
 
-fn with_reason(said: String, reason: &str) -> String {
-    if reason.trim().is_empty() { said } else { format!("{said}: {reason}") }
+fn with_reason(text: String, reason: &str) -> String {
+    if reason.trim().is_empty() { text } else { format!("{text}: {reason}") }
 }
 
 fn item(number: usize, finding: &Finding) -> String {

@@ -16,6 +16,9 @@ pub mod codex_gate {}
 #[doc = include_str!("../../../docs/embedding/codex-job-store.md")]
 pub mod codex_job_store {}
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding/codex-review.md")]
+pub mod codex_review {}
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/embedding/codex-review-target.md")]
 pub mod codex_review_target {}
 #[cfg(doctest)]

@@ -1,6 +1,8 @@
 use std::io;
 use std::path::Path;
 
+use codex_base::PathError;
+
 use crate::JobId;
 
 /// What this crate's operations return.
@@ -78,6 +80,13 @@ impl Error {
             _ => ErrorKind::Io,
         };
         Error { source: Some(source), ..Error::new(kind, format!("cannot {operation} {}", path.display())) }
+    }
+}
+
+impl From<PathError> for Error {
+    fn from(error: PathError) -> Self {
+        let (operation, path) = (error.operation(), error.path().to_owned());
+        Self::io(operation, &path, error.into_source())
     }
 }
 

@@ -53,7 +53,7 @@ impl FromStr for JobId {
         if valid {
             Ok(JobId(text.into()))
         } else {
-            let shown = crate::text::one_line(text, 60);
+            let shown = codex_base::text::one_line(text, 60);
             Err(Error::new(ErrorKind::InvalidInput, format!("`{shown}` is not a job id")))
         }
     }

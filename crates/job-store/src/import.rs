@@ -14,9 +14,10 @@ use serde_json::{Map, Value};
 use crate::config::Config;
 use crate::job::{MAX_SUMMARY, Record, Status};
 use crate::store::Store;
-use crate::text::one_line;
 use crate::view::{Loaded, newest_first};
-use crate::{Error, FORMAT_VERSION, JobId, ProcessIdentity, Result, durable};
+use crate::{Error, FORMAT_VERSION, JobId, ProcessIdentity, Result};
+use codex_base::atomic;
+use codex_base::text::one_line;
 
 /// What was taken over.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,7 +76,7 @@ impl Store {
             job.log_file = Some(self.log_path(&id).to_string_lossy().into_owned());
             let bytes = record.to_bytes()?;
             self.import_log(folder, &id)?;
-            durable::replace(&*self.platform().storage, &self.layout().record(&id), &bytes)?;
+            atomic::replace(&*self.platform().storage, &self.layout().record(&id), &bytes)?;
             view.jobs.insert(id.clone(), record.job);
             report.imported.push(id);
         }
@@ -163,7 +164,7 @@ impl Store {
         let Ok(bytes) = storage.read(&source) else { return Ok(()) };
         let cap = usize::try_from(self.options().log_cap).unwrap_or(usize::MAX);
         let kept = &bytes[bytes.len().saturating_sub(cap)..];
-        durable::replace(storage, &self.log_path(id), crate::log::reframe(kept).as_bytes())
+        Ok(atomic::replace(storage, &self.log_path(id), crate::log::reframe(kept).as_bytes())?)
     }
 }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::text::one_line;
 use crate::{Error, ErrorKind, JobId, NewJob, ProcessIdentity, Result, Timestamp};
+use codex_base::text::one_line;
 
 /// The longest [`Job::title`] and [`Job::summary`], in characters.
 pub const MAX_SUMMARY: usize = 200;

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use codex_base::text::identifier;
+
 use crate::JobId;
 
 /// The name of a workspace's folder under the state root: a readable slug, `-`, and the first 16 hexadecimal
@@ -17,7 +19,11 @@ use crate::JobId;
 pub fn workspace_folder(workspace: &Path) -> String {
     use std::fmt::Write;
 
-    let mut name = slug(&workspace.file_name().unwrap_or_default().to_string_lossy());
+    let file_name = workspace.file_name().unwrap_or_default().to_string_lossy();
+    let mut name = match identifier(&file_name, SLUG_LENGTH) {
+        empty if empty.is_empty() => "workspace".to_owned(),
+        slug => slug,
+    };
     name.push('-');
     #[cfg(unix)]
     let hash = Sha256::digest(std::os::unix::ffi::OsStrExt::as_bytes(workspace.as_os_str()));
@@ -30,25 +36,6 @@ pub fn workspace_folder(workspace: &Path) -> String {
 }
 
 const SLUG_LENGTH: usize = 64;
-
-fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    let mut replaced = false;
-    for c in name.chars() {
-        let plain = c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if plain {
-            slug.push(c);
-        } else if !replaced {
-            slug.push('-');
-        }
-        replaced = !plain;
-    }
-    slug.truncate(SLUG_LENGTH);
-    match slug.trim_matches('-') {
-        "" => "workspace".to_owned(),
-        trimmed => trimmed.to_owned(),
-    }
-}
 
 /// Where everything of one workspace lies.
 #[derive(Debug)]
@@ -173,11 +160,13 @@ mod tests {
 
     #[test]
     fn slugs() {
-        let check = |name: &str, expected: &str| assert_eq!(slug(name), expected);
+        let check = |name: &str, expected: &str| {
+            let folder = workspace_folder(&Path::new("/w").join(name));
+            assert_eq!(folder[..folder.len() - 17], *expected);
+        };
         check("codex-companion", "codex-companion");
         check("my project (2)", "my-project-2");
-        check("..", "..");
-        check("", "workspace");
+        check("...", "...");
         check("日本", "workspace");
         check("a日本b", "a-b");
         check(&"x".repeat(300), &"x".repeat(64));

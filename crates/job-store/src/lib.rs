@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
-mod durable;
 mod error;
 mod id;
 mod import;
@@ -12,16 +11,16 @@ mod lock;
 mod log;
 mod mend;
 mod options;
-mod process;
 mod retention;
 mod steps;
-mod storage;
 mod store;
-mod text;
 mod time;
 mod view;
 mod watch;
 
+pub use codex_base::lock::{Access, HeldLock, Locks, OsLocks, Timer};
+pub use codex_base::process::{OsProcesses, ProcessIdentity, Processes};
+pub use codex_base::storage::{Disk, Storage};
 pub use config::Config;
 pub use error::{Error, ErrorKind, Notice, NoticeKind, Result};
 pub use id::JobId;
@@ -29,14 +28,10 @@ pub use import::ImportReport;
 pub use job::{Job, MAX_ERROR, MAX_JOB, MAX_SUMMARY, Record, Status};
 pub use layout::workspace_folder;
 pub use lifecycle::{Cancel, Lease};
-pub use lock::{Access, HeldLock, Locks, OsLocks};
 pub use log::{Follow, FollowFrom, Followed, LogLine, LogReader, LogWriter};
 pub use options::{Filter, Platform, Retention, StoreOptions};
-pub use process::{OsProcesses, ProcessIdentity, Processes};
 pub use steps::{JobUpdate, NewJob, Outcome};
-pub use storage::{Disk, Storage};
 pub use store::{Look, Store};
-pub use text::one_line;
 pub use time::{Clock, SystemClock, Timestamp};
 
 /// The version of the format that this library writes. 1 is the format of the Node plugin that the layout comes

@@ -7,12 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::job::{Job, Record, Status};
-use crate::lock::{Access, HeldLock, lock_within};
-use crate::process::ProcessIdentity;
 use crate::steps::{JobUpdate, NewJob, Outcome};
 use crate::store::{Store, unknown};
 use crate::view::{IndexState, Loaded, View, newer};
-use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, Notice, Result, Timestamp, durable};
+use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, Notice, Result, Timestamp};
+use codex_base::atomic;
+use codex_base::lock::{Access, HeldLock};
+use codex_base::process::ProcessIdentity;
 
 /// The right to work at a running job, and to write its record. The operating system holds it for this process
 /// and takes it back when the process ends.
@@ -129,7 +130,7 @@ impl Store {
     /// `UnknownJob`, `AlreadyFinished`, or what the filesystem says.
     pub fn hand_over(&self, id: &JobId, worker: u32) -> Result<()> {
         let lease = self.layout().lease(id);
-        let _lease = match self.platform().locks.try_lock(&lease, Access::Look) {
+        let _lease = match self.platform().locks.try_lock(&lease, Access::Probe) {
             Ok(Some(lease)) => lease,
             Ok(None) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.no_lease(id)),
@@ -186,7 +187,6 @@ impl Store {
 
     /// Waits for the lease, which others hold for moments to see whether its owner lives.
     fn lock_lease(&self, id: &JobId) -> Result<Box<dyn HeldLock>> {
-        let platform = self.platform();
         let path = self.layout().lease(id);
         let taken = || match self.job(id)?.status {
             Status::Queued => Ok(()),
@@ -195,8 +195,7 @@ impl Store {
             }
             Status::Completed | Status::Failed | Status::Cancelled => Err(finished(&self.job(id)?)),
         };
-        let deadline = self.options().lock_deadline;
-        match lock_within(&*platform.locks, &*platform.clock, &path, Access::Keep, deadline, taken) {
+        match self.lock_file(&path, Access::Existing, taken) {
             Err(error) if error.kind() == ErrorKind::Removed => Err(self.no_lease(id)),
             locked => locked,
         }
@@ -290,7 +289,7 @@ impl Store {
             writable => writable?,
         };
         let path = self.layout().lease(id);
-        let free = match self.platform().locks.try_lock(&path, Access::Look) {
+        let free = match self.platform().locks.try_lock(&path, Access::Probe) {
             Ok(lease) => lease,
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("lock", &path, error)),
@@ -307,7 +306,7 @@ impl Store {
             };
             let mut bytes = serde_json::to_vec(&mark).expect("times and numbers are JSON");
             bytes.push(b'\n');
-            durable::replace(&*self.platform().storage, &self.layout().cancel(id), &bytes)?;
+            atomic::replace(&*self.platform().storage, &self.layout().cancel(id), &bytes)?;
         }
         Ok(Cancel::Requested(record.job))
     }
@@ -358,7 +357,7 @@ impl Store {
 
     fn write_record(&self, record: &Record) -> Result<()> {
         let path = self.layout().record(&record.job.id);
-        durable::replace(&*self.platform().storage, &path, &record.to_bytes()?)
+        Ok(atomic::replace(&*self.platform().storage, &path, &record.to_bytes()?)?)
     }
 
     /// A record that this version may write, of a job that has not ended.
@@ -403,7 +402,7 @@ impl Store {
             }
         };
         let path = self.layout().lease(&job.id);
-        match self.platform().locks.try_lock(&path, Access::Look) {
+        match self.platform().locks.try_lock(&path, Access::Probe) {
             Ok(lease) => Ok(lease.map(|lease| Death { reason, _lease: Some(lease) })),
             // Somebody has removed the lease file; its owner may hold it nevertheless.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

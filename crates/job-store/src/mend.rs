@@ -2,20 +2,21 @@
 
 use crate::config::{Config, ConfigFile};
 use crate::job::Record;
-use crate::lock::{Access, HeldLock};
 use crate::store::Store;
 use crate::view::{IndexState, Loaded, View};
-use crate::{FORMAT_VERSION, JobId, Notice, NoticeKind, Result, durable};
+use crate::{FORMAT_VERSION, JobId, Notice, NoticeKind, Result};
+use codex_base::atomic;
+use codex_base::lock::{Access, HeldLock};
 
 impl Store {
     /// The view for somebody who holds the lock and will write: a torn index is moved aside now.
     pub(crate) fn view_for_writing(&self) -> Result<View> {
         let mut view = self.view()?;
         if view.index == IndexState::Corrupt {
-            let moved = durable::set_aside(
+            let moved = atomic::move_aside(
                 &*self.platform().storage,
                 &self.layout().state,
-                self.platform().clock.now(),
+                &self.platform().clock.now().compact(),
             )?;
             self.notice(Notice::new(
                 NoticeKind::Corrupt,
@@ -59,14 +60,15 @@ impl Store {
     /// Keeps the bytes of a corrupt record aside and writes what is left of it. The lock is held.
     fn mend_record(&self, id: &JobId, view: &mut View) -> Result<bool> {
         let Loaded::Corrupt(why) = self.load_job(id)? else { return Ok(false) };
-        let _lease = match self.platform().locks.try_lock(&self.layout().lease(id), Access::Look) {
+        let _lease = match self.platform().locks.try_lock(&self.layout().lease(id), Access::Probe) {
             // Its owner lives, has the whole record in memory, and will write it.
             Ok(None) => return Ok(false),
             Ok(Some(lease)) => Some(lease),
             Err(_) => None,
         };
         let storage = &*self.platform().storage;
-        let copy = durable::copy_aside(storage, &self.layout().record(id), self.platform().clock.now())?;
+        let copy =
+            atomic::copy_aside(storage, &self.layout().record(id), &self.platform().clock.now().compact())?;
         let why = format!("{why}; its bytes are kept in {}", copy.display());
         let mut job = match view.jobs.remove(id) {
             Some(job) => job,
@@ -77,7 +79,7 @@ impl Store {
             job.sequence = view.next_sequence();
         }
         job.end_unreadable(&why);
-        durable::replace(storage, &self.layout().record(id), &Record::new(job.clone()).to_bytes()?)?;
+        atomic::replace(storage, &self.layout().record(id), &Record::new(job.clone()).to_bytes()?)?;
         view.jobs.insert(id.clone(), job);
         self.notice(Notice::new(NoticeKind::Corrupt, why));
         Ok(true)
@@ -107,7 +109,7 @@ impl Store {
 
     pub(crate) fn set_config_aside(&self, why: &str) -> Result<()> {
         let (storage, now) = (&*self.platform().storage, self.platform().clock.now());
-        let moved = durable::set_aside(storage, &self.layout().config, now)?;
+        let moved = atomic::move_aside(storage, &self.layout().config, &now.compact())?;
         let message = format!(
             "config.json was corrupt ({why}); the settings were taken from the copy in state.json where it has \
              one, and the old file is {}",
@@ -123,6 +125,6 @@ impl Store {
             crate::Error::new(crate::ErrorKind::InvalidInput, format!("the settings are no JSON: {error}"))
         })?;
         bytes.push(b'\n');
-        durable::replace(&*self.platform().storage, &self.layout().config, &bytes)
+        Ok(atomic::replace(&*self.platform().storage, &self.layout().config, &bytes)?)
     }
 }

@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::job::Job;
-use crate::lock::{Locks, OsLocks};
-use crate::process::{OsProcesses, Processes};
-use crate::storage::{Disk, Storage};
 use crate::time::{Clock, SystemClock};
 use crate::view::View;
+use codex_base::lock::{Locks, OsLocks};
+use codex_base::process::{OsProcesses, Processes};
+use codex_base::storage::{Disk, Storage};
 
 /// What the store asks of the system. Each part can be replaced, so that tests can make it fail or stop.
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::layout::Files;
-use crate::lock::Access;
 use crate::options::Retention;
 use crate::store::Store;
 use crate::view::{IndexState, View, newest_first};
 use crate::{Error, JobId, Notice, Result};
+use codex_base::lock::Access;
 
 impl Store {
     /// Removes the finished jobs that `retention` does not keep, with all their files, and finishes removals
@@ -64,7 +64,7 @@ impl Store {
 
     fn lease_is_free(&self, id: &JobId) -> Result<bool> {
         let path = self.layout().lease(id);
-        match self.platform().locks.try_lock(&path, Access::Look) {
+        match self.platform().locks.try_lock(&path, Access::Probe) {
             Ok(lock) => Ok(lock.is_some()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(error) => Err(Error::io("lock", &path, error)),
@@ -99,7 +99,7 @@ impl Store {
             view.jobs.remove(id);
         }
         let folder = &self.layout().jobs;
-        storage.sync_folder(folder).map_err(|error| Error::io("sync the folder", folder, error))?;
+        storage.sync_directory(folder).map_err(|error| Error::io("sync the folder", folder, error))?;
         let nothing = Files::default();
         for id in &excess {
             self.remove_files(id, view.folder.jobs.get(id).unwrap_or(&nothing))?;

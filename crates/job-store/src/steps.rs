@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::job::{Job, MAX_ERROR, MAX_SUMMARY, Record, Status};
-use crate::text::one_line;
 use crate::{Error, ErrorKind, Result, Timestamp};
+use codex_base::text::one_line;
 
 /// What a job is born with.
 #[derive(Clone, Debug, Default)]

@@ -3,11 +3,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::job::{Job, Record, Status};
 use crate::layout::Layout;
-use crate::lock::{Access, HeldLock, lock_within};
 use crate::options::{Filter, Platform, StoreOptions};
-use crate::process::ProcessIdentity;
 use crate::view::{IndexState, Loaded, newer};
 use crate::{Config, Error, ErrorKind, JobId, LogLine, LogWriter, Notice, NoticeKind, Result};
+use codex_base::lock::Access;
+use codex_base::process::ProcessIdentity;
 
 /// What a look at the store has found.
 #[derive(Clone, Debug, Default)]
@@ -205,7 +205,7 @@ impl Store {
         let Some(owner) = job.named_owner().filter(|_| job.status == Status::Running) else {
             return Ok(None);
         };
-        let held = match self.platform().locks.try_lock(&self.layout().lease(id), Access::Look) {
+        let held = match self.platform().locks.try_lock(&self.layout().lease(id), Access::Probe) {
             Ok(lock) => lock.is_none(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(Error::io("lock", &self.layout().lease(id), error)),
@@ -299,21 +299,12 @@ impl Store {
 
     /// Creates the folders of the store where they are missing.
     pub(crate) fn create_folders(&self) -> Result<()> {
-        crate::durable::create_folders(&*self.platform().storage, &self.layout().jobs)
-    }
-
-    /// The store's one lock, which every writer of `state.json` and `config.json` holds, and everyone who brings
-    /// a job into being, to its end, or out of the store.
-    pub(crate) fn lock(&self) -> Result<Box<dyn HeldLock>> {
-        let platform = self.platform();
-        let deadline = self.options().lock_deadline;
-        lock_within(&*platform.locks, &*platform.clock, &self.layout().lock, Access::Create, deadline, || {
-            Ok(())
-        })
+        codex_base::atomic::create_directories(&*self.platform().storage, &self.layout().jobs)?;
+        Ok(())
     }
 }
 
 pub(crate) fn unknown(reference: &str) -> Error {
-    let shown = crate::text::one_line(reference, 60);
+    let shown = codex_base::text::one_line(reference, 60);
     Error::new(ErrorKind::UnknownJob, format!("there is no job `{shown}`"))
 }

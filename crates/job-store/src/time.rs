@@ -1,7 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+use codex_base::lock::{SystemTimer, Timer};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -65,7 +66,7 @@ impl FromStr for Timestamp {
         match text.parse::<jiff::Timestamp>() {
             Ok(moment) => Ok(Timestamp::from_millis(moment.as_millisecond())),
             Err(_) => {
-                let shown = crate::text::one_line(text, 60);
+                let shown = codex_base::text::one_line(text, 60);
                 Err(crate::Error::new(crate::ErrorKind::InvalidInput, format!("`{shown}` is not a time")))
             }
         }
@@ -97,36 +98,28 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// Where the store takes the time from.
-pub trait Clock: fmt::Debug + Send + Sync {
+pub trait Clock: Timer {
     /// The wall clock; it may be set back or forward at any moment.
     fn now(&self) -> Timestamp;
-    /// Time since some fixed moment; never goes back.
-    fn monotonic(&self) -> Duration;
-    /// Lets this much time pass.
-    fn sleep(&self, duration: Duration);
 }
 
 /// The operating system's clock.
-#[derive(Debug)]
-pub struct SystemClock(Instant);
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        SystemClock(Instant::now())
-    }
-}
+#[derive(Debug, Default)]
+pub struct SystemClock(SystemTimer);
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         SystemTime::now().into()
     }
+}
 
+impl Timer for SystemClock {
     fn monotonic(&self) -> Duration {
-        self.0.elapsed()
+        self.0.monotonic()
     }
 
     fn sleep(&self, duration: Duration) {
-        std::thread::sleep(duration);
+        self.0.sleep(duration);
     }
 }
 

@@ -6,11 +6,11 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigFile, Versioned};
-use crate::durable;
 use crate::job::{Job, Record};
 use crate::layout::Folder;
 use crate::store::Store;
 use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, Notice, NoticeKind, Result};
+use codex_base::atomic;
 
 /// The content of `state.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -214,7 +214,7 @@ impl Store {
             Error::new(ErrorKind::InvalidInput, format!("the index cannot be written as JSON: {error}"))
         })?;
         bytes.push(b'\n');
-        durable::replace(&*self.platform().storage, &self.layout().state, &bytes)
+        Ok(atomic::replace(&*self.platform().storage, &self.layout().state, &bytes)?)
     }
 
     /// The same when the truth is recorded already: a failure is noted, and a later write mends it.

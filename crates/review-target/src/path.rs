@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
+use codex_base::text::is_invisible;
 use gix::bstr::{BString, ByteSlice as _};
 
 /// The path of a file, relative to the top of the work tree, with slashes. A folder ends in one.
@@ -73,12 +74,6 @@ pub(crate) fn quoted<'n>(prefix: &str, name: &'n [u8]) -> Cow<'n, str> {
 
 fn needs_quotes(c: char) -> bool {
     matches!(c, '"' | '\\') || c.is_control() || is_invisible(c)
-}
-
-/// Characters that reorder, hide or break what stands around them.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn push_char(out: &mut String, c: char) {

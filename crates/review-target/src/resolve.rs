@@ -136,7 +136,7 @@ fn look_at_work_tree(target: &mut Target, repo: &gix::Repository, cancel: &Cance
     Ok(dirty)
 }
 
-fn head(repo: &gix::Repository) -> Result<(Option<String>, Option<CommitId>), Error> {
+pub(crate) fn head(repo: &gix::Repository) -> Result<(Option<String>, Option<CommitId>), Error> {
     let head = repo.head().map_err(|e| Error::git("read HEAD", e))?;
     let branch = head.referent_name().map(|name| name.shorten().to_str_lossy().into_owned());
     let id = match head.id() {
@@ -198,7 +198,7 @@ fn common_ancestor(
     Err(Error::new(ErrorKind::NoMergeBase, message).with_hint(hint))
 }
 
-fn single_commit(repo: &gix::Repository, name: &str) -> Result<TargetKind, Error> {
+pub(crate) fn single_commit(repo: &gix::Repository, name: &str) -> Result<TargetKind, Error> {
     let id = revision::commit(repo, name)?;
     let failed = |e| Error::git(format_args!("read commit {}", id.short()), e);
     let commit = repo.find_commit(id.0).map_err(failed)?;

@@ -131,12 +131,31 @@ fn build(name: &str) -> PathBuf {
     build_in(Path::new(env!("CARGO_MANIFEST_DIR")), "--bin", name)
 }
 
+/// The variable that `cargo xtask test` sets: all programs of the workspace are built.
+const ALL_BUILT: &str = "CODEX_TESTKIT_RUN";
+
+/// The program next to the running test's directory, if `cargo xtask test` has built everything. Under nextest every test is a process, and
+/// each would call cargo.
+fn built(name: &str) -> Option<PathBuf> {
+    std::env::var_os(ALL_BUILT)?;
+    let test = std::env::current_exe().ok()?;
+    let program = test.parent()?.parent()?.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    program.is_file().then_some(program)
+}
+
 fn build_in(package: &Path, kind: &str, name: &str) -> PathBuf {
+    if let Some(program) = built(name).filter(|_| kind == "--bin") {
+        return program;
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
         .args(["build", "--quiet", "--message-format=json", kind, name, "--manifest-path"])
         .arg(package.join("Cargo.toml"));
+    if kind == "--example" {
+        // An example may require features.
+        command.arg("--all-features");
+    }
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use codex_gate::Turn;
+use codex_gate::TurnPosition;
 use codex_gate::host::git::PrePush;
 use codex_gate::host::{StopEvent, claude, codex};
 use serde_json::{Map, Value};
@@ -63,9 +63,9 @@ fn agents(object: &Map<String, Value>, read: Option<codex_gate::host::StopInput>
     assert_eq!((read.permission_mode, read.model), (text("permission_mode"), text("model")));
     let active = member("stop_hook_active").and_then(Value::as_bool).unwrap_or(false);
     let turn = match text("turn_id") {
-        Some(name) => Turn::Named(name),
-        None if active => Turn::Continuing,
-        None => Turn::First,
+        Some(name) => TurnPosition::Named(name),
+        None if active => TurnPosition::Continuing,
+        None => TurnPosition::First,
     };
     assert_eq!(request.turn, turn);
     assert_eq!(request.tree, None, "the host knows nothing of the tree");

@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{
+    account::*, config::*, initialize::*, item::*, model::*, notification::*, review::*, server_request::*,
+    thread::*, turn::*, *,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -1,6 +1,8 @@
-//! Review answers: the object that is there is found in whatever surrounds it, and no other is made up.
+//! Review answers: the object in an answer is found in any surrounding text, and none is invented.
 
-use codex_companion::review_output::{Reading, ReviewResult, Verdict, read_native, read_review};
+use std::cmp::Reverse;
+
+use codex_review::{Confidence, Reading, Review, ReviewReader, ReviewVerdict};
 use serde_json::{Map, Value};
 
 const ROOTS: [&str; 2] = ["/repo", "/private/repo"];
@@ -15,16 +17,21 @@ pub fn reviews(data: &[u8]) {
     native(&text);
 }
 
+fn reader() -> ReviewReader {
+    ROOTS.into_iter().fold(ReviewReader::new(), ReviewReader::root)
+}
+
 fn review(text: &str) {
-    let reading = read_review(text, &ROOTS);
+    let reading = reader().read_json(text);
     check(&reading);
     let objects = objects(text, &["verdict", "findings"]);
-    if let Some(result) = &reading.result {
+    if let Some(result) = reading.review() {
         assert!(objects.iter().any(|object| is_of(result, object)), "no object says so: {result:?}");
         // What we write is read as what it was.
         let written = serde_json::to_string(result).expect("a result is JSON");
-        let again = read_review(&written, &[]).result.expect("what we write can be read");
-        assert_eq!(without_numbers(again), without_numbers(result.clone()));
+        let again = ReviewReader::new().read_json(&written);
+        let again = again.review().expect("a written review can be read");
+        assert_eq!(without_numbers(again.clone()), without_numbers(result.clone()));
     }
     if serde_json::from_str::<Map<String, Value>>(text).is_ok() && objects.len() == 1 {
         let around = [
@@ -36,18 +43,18 @@ fn review(text: &str) {
             format!("\u{feff}{text}\n{{\"config\": [1]}}"),
         ];
         for around in around {
-            assert_eq!(read_review(&around, &ROOTS).result, reading.result, "{around}");
+            assert_eq!(reader().read_json(&around).review(), reading.review(), "{around}");
         }
         let cut = text.trim_end().strip_suffix('}').expect("an object ends with a brace");
-        assert_eq!(read_review(cut, &ROOTS).result, None, "a part of an answer is none");
+        assert_eq!(reader().read_json(cut).review(), None, "a part of an answer is not an answer");
     }
 }
 
 fn native(text: &str) {
-    let reading = read_native(text, &ROOTS);
+    let reading = reader().read_native(text);
     check(&reading);
-    let Some(result) = reading.result else { return };
-    if result.verdict == Verdict::Approve {
+    let Some(result) = reading.review() else { return };
+    if result.verdict == ReviewVerdict::Approve {
         let approves = |object: &Map<String, Value>| {
             let said = object.get("overall_correctness").and_then(Value::as_str).unwrap_or_default();
             said.trim().eq_ignore_ascii_case("patch is correct")
@@ -58,17 +65,16 @@ fn native(text: &str) {
 
 /// What holds for every reading.
 fn check(reading: &Reading) {
-    assert!(reading.result.is_none() || reading.parse_error.is_none());
-    let Some(result) = &reading.result else { return };
+    let Some(result) = reading.review() else { return };
     for finding in &result.findings {
-        assert!(finding.line_start >= 1 && finding.line_end >= finding.line_start, "{finding:?}");
-        assert!(finding.confidence.is_none_or(|confidence| (0.0..=1.0).contains(&confidence)), "{finding:?}");
-        assert!(
-            !ROOTS.iter().any(|root| finding.file.starts_with(&format!("{root}/")))
-                || finding.file.contains("..")
-        );
+        let lines = finding.lines.map_or(1..=1, |lines| lines.start()..=lines.end());
+        assert!(*lines.start() >= 1 && !lines.is_empty(), "{finding:?}");
+        let confidence = finding.confidence.map_or(0.0, Confidence::value);
+        assert!((0.0..=1.0).contains(&confidence), "{finding:?}");
+        let file = finding.file.as_deref().unwrap_or_default();
+        assert!(!ROOTS.iter().any(|root| file.starts_with(&format!("{root}/"))) || file.contains(".."));
     }
-    assert!(result.findings.is_sorted_by_key(|finding| finding.severity), "gravest first");
+    assert!(result.findings.is_sorted_by_key(|finding| Reverse(finding.severity)), "most serious first");
 }
 
 /// Every object of the text that `serde_json` reads and that has one of the members: tried at each brace.
@@ -88,13 +94,10 @@ fn objects(text: &str, members: &[&str]) -> Vec<Map<String, Value>> {
     found
 }
 
-fn is_of(result: &ReviewResult, object: &Map<String, Value>) -> bool {
+fn is_of(result: &Review, object: &Map<String, Value>) -> bool {
     let verdict = object.get("verdict").and_then(Value::as_str).unwrap_or_default();
     let verdict = verdict.trim().to_ascii_lowercase().replace(['_', ' '], "-");
-    let expected = match result.verdict {
-        Verdict::Approve => "approve",
-        Verdict::NeedsAttention => "needs-attention",
-    };
+    let expected = result.verdict.as_str();
     let titles = |findings: &Value| -> Option<Vec<String>> {
         findings.as_array()?.iter().map(|finding| Some(finding["title"].as_str()?.to_owned())).collect()
     };
@@ -108,7 +111,7 @@ fn is_of(result: &ReviewResult, object: &Map<String, Value>) -> bool {
 }
 
 /// Numbers with a fraction may change by a hair when they are written and read again.
-fn without_numbers(mut result: ReviewResult) -> ReviewResult {
+fn without_numbers(mut result: Review) -> Review {
     result.findings.iter_mut().for_each(|finding| finding.confidence = None);
     result.findings.sort_by(|a, b| format!("{a:?}").cmp(&format!("{b:?}")));
     result

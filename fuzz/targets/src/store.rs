@@ -302,8 +302,8 @@ impl Storage for Unsynced {
     fn exists(&self, path: &Path) -> io::Result<bool> {
         Disk.exists(path)
     }
-    fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        Disk.create_folder(folder)
+    fn create_directory(&self, folder: &Path) -> io::Result<()> {
+        Disk.create_directory(folder)
     }
     fn create_new(&self, path: &Path) -> io::Result<()> {
         Disk.create_new(path)
@@ -317,7 +317,7 @@ impl Storage for Unsynced {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         Disk.rename(from, to)
     }
-    fn sync_folder(&self, _folder: &Path) -> io::Result<()> {
+    fn sync_directory(&self, _folder: &Path) -> io::Result<()> {
         Ok(())
     }
     fn remove(&self, path: &Path) -> io::Result<()> {

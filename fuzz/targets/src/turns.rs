@@ -1,6 +1,6 @@
 //! The turn machine: its promises hold in any order of events, and without sub-agents it ends as a small model does.
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{error::*, item::*, notification::*, thread::*, turn::*, *};
 use codex_rpc::turn::*;
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The fixed workloads as a program, for `cargo xtask bench`.
+//! The fixed workloads as a program, for `cargo measure table`.
 //!
 //! - `list`: the names of those whose instructions can be counted.
 //! - `run NAME TIMES`: our side, so often, and nothing printed.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use codex_base::process;
 use tokio::time::Instant;
 
 use super::Hub;
 use super::state::{End, State};
 use crate::conventions::Conventions;
-use crate::process;
+use crate::deadline::due;
 use crate::router::{ClientId, Event};
 
 /// How often it looks while there is a server or a client.
@@ -91,7 +92,7 @@ fn listen<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) {
     };
     let unanswered = pinged.elapsed();
     let stopped = unanswered >= liveness.stopped_after
-        && server.child.as_ref().is_some_and(|child| process::is_stopped(child.id()));
+        && server.child.as_ref().is_some_and(|child| process::is_group_stopped(child.id()));
     if stopped {
         hub.give_up_server(state, "the server process was stopped and does not answer");
     } else if unanswered >= liveness.wedged_after {
@@ -107,7 +108,7 @@ fn next_look<C: Conventions + Clone>(hub: &Hub<C>, state: &State<C>) -> Instant 
     } else {
         // Alone: the next thing to happen is the end.
         let idle = hub.options.broker_idle;
-        state.alone_since.and_then(|since| since.checked_add(idle)).unwrap_or_else(|| process::due(idle))
+        state.alone_since.and_then(|since| since.checked_add(idle)).unwrap_or_else(|| due(idle))
     };
     state.next_timer().map_or(soon, |timer| timer.min(soon)).max(now + Duration::from_millis(1))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use codex_base::process;
 use codex_rpc::message::RpcError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use super::Hub;
 use super::state::{End, PendingCall, Release, State};
 use crate::conventions::Conventions;
-use crate::process;
+use crate::deadline::due;
 use crate::router::{answer, error};
 use crate::status::{BrokerStatus, ChildStatus};
 
@@ -32,7 +33,7 @@ impl<C: Conventions + Clone> Hub<C> {
                     .map_err(|problem| RpcError::new(RpcError::INTERNAL_ERROR, problem.to_string())),
                 ("broker/shutdown", Ok(params)) => self.shutdown(state, &call, params.force),
                 (_, Ok(params)) => {
-                    let due = process::due(Duration::from_millis(params.deadline_ms));
+                    let due = due(Duration::from_millis(params.deadline_ms));
                     state.releases.push(Release { client: call.client, id: call.id, due });
                     self.serve_releases(state);
                     continue;
@@ -90,11 +91,10 @@ impl<C: Conventions + Clone> Hub<C> {
 
     fn status(&self, state: &State<C>) -> BrokerStatus {
         let router = state.router.status();
-        let child = state
-            .server
-            .as_ref()
-            .and_then(|server| server.child.as_ref())
-            .map(|child| ChildStatus { pid: child.id(), rss_bytes: process::resident_bytes(child.id()) });
+        let child = state.server.as_ref().and_then(|server| server.child.as_ref()).map(|child| ChildStatus {
+            pid: child.id(),
+            rss_bytes: process::group_resident_bytes(child.id()),
+        });
         BrokerStatus {
             pid: std::process::id(),
             endpoint: self.options.endpoint.to_string(),

@@ -212,7 +212,7 @@ impl<C: Conventions + Clone> State<C> {
                 params: params.map(<[u8]>::to_vec),
             }),
             Action::Arm { ticket, after } => {
-                timers.insert((crate::process::due(after), ticket), ());
+                timers.insert((crate::deadline::due(after), ticket), ());
                 *armed = true;
             }
         });

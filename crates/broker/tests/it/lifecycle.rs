@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use codex_broker::{ConnectErrorKind, ConnectOptions, connect_or_start, release, status, stop};
 use codex_rpc::client::TurnLimits;
-use codex_rpc::protocol::{ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{thread::ThreadStartParams, turn::TurnStartParams};
 use codex_rpc::transport::ChildOptions;
 use codex_testkit::LIMIT;
 use codex_testkit::app_server::{Script, Step, Turn};

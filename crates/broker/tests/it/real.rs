@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use codex_broker::{ConnectErrorKind, release, status};
 use codex_rpc::client::{Client, TurnLimits};
-use codex_rpc::protocol::{ReviewStartParams, ReviewTarget, ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{
+    review::{ReviewStartParams, ReviewTarget},
+    thread::ThreadStartParams,
+    turn::TurnStartParams,
+};
 use codex_testkit::LIMIT;
 use codex_testkit::git::Repo;
 use codex_testkit::home::CodexHome;
@@ -38,7 +42,7 @@ impl Dice {
     }
 }
 
-async fn start_turn(client: &Client, prompt: &str) -> codex_rpc::client::Turn {
+async fn start_turn(client: &Client, prompt: &str) -> codex_rpc::client::TurnHandle {
     let params = TurnStartParams::text(thread(client).await, prompt);
     client.start_turn(params, TurnLimits::default()).await.unwrap()
 }

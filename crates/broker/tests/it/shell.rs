@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use codex_broker::{ConnectErrorKind, ConnectOptions, Endpoint, Launch, release, stop};
 use codex_rpc::client::TurnLimits;
-use codex_rpc::protocol::TurnStartParams;
+use codex_rpc::protocol::turn::TurnStartParams;
 use codex_rpc::transport::{BoxReader, BoxWriter, ChildOptions, Connection};
 use codex_testkit::app_server::{Fault, Script, Step, Turn};
 use codex_testkit::program::ScriptedCodex;

@@ -9,7 +9,7 @@ use codex_broker::{
     status,
 };
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
-use codex_rpc::protocol::{ThreadId, ThreadStartParams, TurnStartParams};
+use codex_rpc::protocol::{ThreadId, thread::ThreadStartParams, turn::TurnStartParams};
 use codex_rpc::transport::{ChildOptions, Connection};
 use codex_rpc::turn::TurnOutcome;
 use codex_testkit::LIMIT;
@@ -99,7 +99,7 @@ pub(crate) async fn until(endpoint: &Endpoint, what: impl Fn(&BrokerStatus) -> b
 
 /// A short rest between two looks at something that tells nobody when it changes.
 pub(crate) async fn look_again() {
-    tokio::time::sleep(Duration::from_millis(5)).await; // tidy: allow(sleep) a look at a state, with a limit around it
+    tokio::time::sleep(Duration::from_millis(5)).await; // sleep: a look at a state, with a limit around it
 }
 
 pub(crate) async fn client(endpoint: &Endpoint, options: &ConnectOptions) -> Client {

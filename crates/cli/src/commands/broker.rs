@@ -1,144 +1,30 @@
-//! `broker serve|status|stop`, and whether a command goes through the broker.
+//! `broker serve|status|stop`
 
-use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
 use codex_broker::{ConnectErrorKind, Endpoint, Launch, ServeOptions, Served};
+use codex_companion_core::codex::{Codex, child};
+use codex_companion_core::elapsed;
 use serde_json::json;
 
 use super::{Answer, App, block_on, work_tree};
 use crate::args::{BrokerAction, BrokerStopArgs, JsonArgs, RunArgs};
-use crate::environment;
-use crate::exit::{Exit, Failure, Kind};
-use crate::render::SessionRuntime;
+use crate::exit::{Failure, Kind};
 use crate::settings::Settings;
-use codex_companion_core::StateDir;
-use codex_companion_core::codex::{BrokerRoute, Codex, Transport, child, is_listening};
-use codex_companion_core::settings::BrokerUse;
 
-/// How long a stop may take: the turns that still run are seen out.
+/// How long a stop may take: turns that still run are finished.
 const STOP: Duration = Duration::from_secs(30);
 
 pub(super) fn run(app: &App, action: &BrokerAction) -> Result<Answer, Failure> {
     let root = work_tree(&app.cwd);
     let settings = app.settings(Some(&root), None)?;
     let codex = app.codex(&settings, &root, &RunArgs::default())?;
-    let endpoint = named(app)?.or_else(|| endpoint(app, &codex)).ok_or_else(no_folder)?;
+    let endpoint = app.companion().broker_endpoint_of(&codex)?;
     match action {
         BrokerAction::Serve => serve(app, &settings, &codex, endpoint),
         BrokerAction::Status(flags) => status(&settings, &endpoint, flags),
         BrokerAction::Stop(flags) => stop(&endpoint, flags),
     }
-}
-
-fn no_folder() -> Failure {
-    Failure::new(
-        Kind::Settings,
-        "there is no folder for the broker: neither HOME nor CODEX_COMPANION_STATE_DIR is set",
-    )
-}
-
-/// The broker that the environment names.
-fn named(app: &App) -> Result<Option<Endpoint>, Failure> {
-    let Some(text) = &app.environment.app_server_endpoint else { return Ok(None) };
-    let endpoint = Endpoint::parse(text).ok_or_else(|| {
-        let message = format!("CODEX_COMPANION_APP_SERVER_ENDPOINT is {text:?}, not unix:PATH or pipe:NAME");
-        Failure::new(Kind::Settings, message)
-    })?;
-    Ok(Some(endpoint))
-}
-
-/// Where the broker of this workspace, Codex home and codex program is. `None` without a folder for state.
-pub(super) fn endpoint(app: &App, codex: &Codex) -> Option<Endpoint> {
-    let (state_root, home) = (app.environment.state_root()?, app.environment.codex_home()?);
-    Some(StateDir::new(state_root).broker(
-        &environment::temporary_folder(),
-        &codex.cwd,
-        &home,
-        &codex.program,
-    ))
-}
-
-/// The broker of this workspace, if one listens. Cheap, and wrong about nothing that matters when Codex is missing.
-pub(super) fn listening(app: &App, root: &Path) -> Option<Endpoint> {
-    let settings = app.settings(Some(root), None).ok()?;
-    let codex = app.codex(&settings, root, &RunArgs::default()).ok()?;
-    named(app).ok()?.or_else(|| endpoint(app, &codex)).filter(is_listening)
-}
-
-/// How Codex is reached, for `status` and `setup`.
-pub(super) fn runtime(endpoint: Option<&Endpoint>) -> SessionRuntime {
-    let (mode, detail) = match endpoint {
-        Some(_) => ("shared", "a broker serves this workspace; `codex-companion broker status` tells more"),
-        None => ("direct", "every command starts a Codex of its own and ends it, or a broker when that pays"),
-    };
-    SessionRuntime {
-        mode: mode.to_owned(),
-        label: mode.to_owned(),
-        detail: detail.to_owned(),
-        endpoint: endpoint.map(ToString::to_string),
-    }
-}
-
-/// Whether a command goes through the broker.
-pub(super) fn transport(
-    app: &App,
-    settings: &Settings,
-    codex: &Codex,
-    background: bool,
-) -> Result<Transport, Failure> {
-    if settings.broker == BrokerUse::Never {
-        return Ok(Transport::Direct);
-    }
-    let named = named(app)?;
-    let always = settings.broker == BrokerUse::Always || named.is_some();
-    if always && !codex.overrides.is_empty() {
-        return Err(Failure::usage("-c changes the settings of a Codex of its own, and a broker shares one")
-            .with_hint("leave -c out, or use --broker never"));
-    }
-    if !codex.overrides.is_empty() {
-        return Ok(Transport::Direct);
-    }
-    if let Some(endpoint) = named {
-        return Ok(through(settings, endpoint, None, false, background));
-    }
-    let Some(endpoint) = endpoint(app, codex) else {
-        return if always { Err(no_folder()) } else { Ok(Transport::Direct) };
-    };
-    let start = (always || background).then(|| command(codex)).transpose()?;
-    // In the foreground, one that runs already saves its start; to start one would only cost.
-    if start.is_none() && !is_listening(&endpoint) {
-        return Ok(Transport::Direct);
-    }
-    Ok(through(settings, endpoint, start, !always, background))
-}
-
-fn through(
-    settings: &Settings,
-    endpoint: Endpoint,
-    start: Option<Vec<OsString>>,
-    or_direct: bool,
-    background: bool,
-) -> Transport {
-    // Work in the background can wait for its turn; in the foreground somebody waits for us.
-    let queue = background.then_some(settings.timeouts.turn);
-    Transport::Broker(Box::new(BrokerRoute {
-        endpoint,
-        start,
-        or_direct,
-        handshake: settings.timeouts.handshake,
-        queue,
-    }))
-}
-
-/// The command line of this workspace's broker.
-fn command(codex: &Codex) -> Result<Vec<OsString>, Failure> {
-    let program = environment::this_program()
-        .map_err(|error| Failure::new(Kind::Internal, "cannot find this program").caused_by(error))?;
-    let mut words: Vec<OsString> = vec![program.into(), "broker".into(), "serve".into()];
-    words.extend(["--cwd".into(), codex.cwd.clone().into(), "--codex".into(), codex.program.clone().into()]);
-    Ok(words)
 }
 
 fn serve(app: &App, settings: &Settings, codex: &Codex, endpoint: Endpoint) -> Result<Answer, Failure> {
@@ -192,7 +78,7 @@ fn status(settings: &Settings, endpoint: &Endpoint, flags: &JsonArgs) -> Result<
                 "Broker {} (process {}), up {}\n  endpoint  {}\n  codex     {codex}{child}\n  clients   {}\n  turns     {} of {}, {} waiting\n",
                 status.version,
                 status.pid,
-                crate::progress::elapsed(Duration::from_millis(status.uptime_ms)),
+                elapsed(Duration::from_millis(status.uptime_ms)),
                 status.endpoint,
                 status.clients,
                 status.active_turns,
@@ -214,5 +100,5 @@ fn stop(endpoint: &Endpoint, flags: &BrokerStopArgs) -> Result<Answer, Failure> 
         Err(error) => return Err(Failure::from(error)),
     };
     let stdout = if flags.out.json { format!("{:#}\n", json!({ "stopped": was })) } else { text.to_owned() };
-    Ok(Answer { stdout, exit: Exit::Done, failure: None })
+    Ok(Answer::done(stdout))
 }

@@ -1,35 +1,42 @@
-//! The commands, one module each: take the flags, call a library, hand back what is to be written and the exit code.
+//! The commands, one file each: flags in, a call of the library, the text and the exit code out.
 
-mod asking;
+mod adversarial_review;
+mod attach;
+mod await_jobs;
 mod broker;
+mod cancel;
 mod demo;
 mod gate;
-mod jobs;
 mod mcp;
-mod private;
-mod reviewing;
+mod request;
+mod result;
+mod resume;
+mod resume_candidate;
+mod review;
 mod setup;
 mod slash;
-mod work;
+mod status;
+mod task;
+mod transfer;
+pub mod worker;
 
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use codex_rpc::client::TurnLimits;
+use codex_broker::Endpoint;
+use codex_companion_core::codex::Codex;
+use codex_companion_core::{Companion, Jobs, Stop, StopHandle, turn_limits as limits};
+use codex_job_store::{Job, Status};
 
 use crate::args::{Cli, Command, GlobalArgs, RunArgs};
-use crate::environment::{Environment, working_directory};
+use crate::environment::{Environment, temporary_folder, this_program, working_directory};
 use crate::exit::{Exit, Failure, Kind};
 use crate::progress::StderrProgress as Progress;
-use crate::settings::{Flags, Origins, PROJECT_FILE, Settings, SettingsFile};
+use crate::settings::{Flags, Origins, Settings};
 use crate::{VERSION, args, diagnostics, progress, signals};
-use codex_companion_core::codex::{self, Codex};
-use codex_companion_core::{Stop, StopHandle, Workspace};
 
 pub use demo::serve as serve_demo;
-pub use jobs::worker;
 
 /// What a command has to say: the document for standard output, and how the process ends.
 #[derive(Debug)]
@@ -52,8 +59,6 @@ impl Answer {
 /// What every command works with.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Whether this is a worker in the background.
-    pub worker: bool,
     /// What the environment says.
     pub environment: Environment,
     /// Where the command works: an absolute path.
@@ -79,7 +84,7 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
         (started, _) => started?,
     }
     let global = GlobalArgs::default();
-    let app = App { worker: false, environment: environment.clone(), cwd, global, limit: None };
+    let app = App { environment: environment.clone(), cwd, global, limit: None };
     tracing::info!(version = VERSION, command = cli.command.name(), process = std::process::id(), "started");
     dispatch(&app.with(cli.global)?, cli.command)
 }
@@ -87,17 +92,17 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<Answer, Failure> {
 fn dispatch(app: &App, command: Command) -> Result<Answer, Failure> {
     match command {
         Command::Setup(flags) => setup::run(app, &flags),
-        Command::Review(flags) => asking::review(app, &flags),
-        Command::AdversarialReview(flags) => asking::adversarial_review(app, &flags),
-        Command::Task(flags) => asking::task(app, &flags),
-        Command::Status(flags) => jobs::status(app, &flags),
-        Command::Result(flags) => jobs::result(app, &flags),
-        Command::Cancel(flags) => jobs::cancel(app, &flags),
-        Command::Attach(flags) => jobs::attach(app, &flags),
-        Command::Await(flags) => jobs::await_(app, &flags),
-        Command::Resume(flags) => jobs::resume(app, &flags),
-        Command::TaskResumeCandidate(flags) => jobs::resume_candidate(app, &flags),
-        Command::Transfer(flags) => jobs::transfer(app, &flags),
+        Command::Review(flags) => review::run(app, &flags),
+        Command::AdversarialReview(flags) => adversarial_review::run(app, &flags),
+        Command::Task(flags) => task::run(app, &flags),
+        Command::Status(flags) => status::run(app, &flags),
+        Command::Result(flags) => result::run(app, &flags),
+        Command::Cancel(flags) => cancel::run(app, &flags),
+        Command::Attach(flags) => attach::run(app, &flags),
+        Command::Await(flags) => await_jobs::run(app, &flags),
+        Command::Resume(flags) => resume::run(app, &flags),
+        Command::TaskResumeCandidate(flags) => resume_candidate::run(app, &flags),
+        Command::Transfer(flags) => transfer::run(app, &flags),
         Command::Broker(flags) => broker::run(app, &flags.action),
         Command::Gate(flags) => gate::run(app, &flags),
         Command::Hook(flags) => gate::hook(app, flags.event),
@@ -126,21 +131,65 @@ impl App {
         Ok(Self { cwd, global: GlobalArgs { quiet, ..global }, ..self.clone() })
     }
 
-    /// The same from wherever it is used: the codex program is named from where the user stands.
-    fn anchored(&self) -> Self {
-        let mut app = self.clone();
-        let from_here = |codex: &Path| (codex.components().count() > 1).then(|| self.cwd.join(codex));
-        if let Some(codex) = &mut app.global.codex {
-            *codex = from_here(codex).unwrap_or_else(|| codex.clone());
-        }
-        if let Some(codex) = app.environment.variables.value_mut("codex") {
-            *codex = from_here(Path::new(codex)).map_or_else(|| codex.clone(), OsString::from);
-        }
-        app
+    /// What the library needs to know of this process.
+    fn companion(&self) -> Companion {
+        Self::companion_of(&self.environment)
     }
 
-    /// What the flags set.
-    fn flags(&self, run: Option<&RunArgs>) -> Flags {
+    fn companion_of(environment: &Environment) -> Companion {
+        let mut companion = Companion::new()
+            .temporary_dir(temporary_folder())
+            .variables(environment.variables.clone())
+            .exit_codes(|kind: Kind| Exit::from(kind).code());
+        if let Some(directory) = environment.state_root() {
+            companion = companion.state_dir(directory);
+        }
+        if let Some(directory) = environment.codex_home() {
+            companion = companion.codex_home(directory);
+        }
+        if let Some(path) = &environment.path {
+            companion = companion.search_path(path);
+        }
+        if let Some(file) = environment.settings_file() {
+            companion = companion.user_settings(file);
+        }
+        if let Some(endpoint) = &environment.app_server_endpoint {
+            companion = companion.broker_endpoint(endpoint);
+        }
+        if let Some(session) = &environment.session_id {
+            companion = companion.session(session);
+        }
+        if let Ok(program) = this_program() {
+            companion = companion
+                .worker_command(vec![program.clone().into(), worker::STARTER.into()])
+                .broker_command(vec![program.into(), "broker".into(), "serve".into()]);
+        }
+        companion
+    }
+
+    /// The jobs of the workspace.
+    fn jobs(&self) -> Result<Jobs, Failure> {
+        self.companion().jobs(&self.cwd)
+    }
+
+    /// Reports on stderr what the store met and did not fail for.
+    fn report_notices(&self, jobs: &Jobs) {
+        for notice in jobs.take_notices() {
+            self.note(&notice.message);
+        }
+    }
+
+    /// The settings of a work tree.
+    fn settings(&self, root: Option<&Path>, run: Option<&RunArgs>) -> Result<Settings, Failure> {
+        self.settings_with_origins(root, run).map(|(settings, _)| settings)
+    }
+
+    /// The settings of a work tree, with the origin of each value.
+    fn settings_with_origins(
+        &self,
+        root: Option<&Path>,
+        run: Option<&RunArgs>,
+    ) -> Result<(Settings, Origins), Failure> {
         let mut flags = Flags { codex: self.global.codex.clone(), ..Flags::default() };
         if let Some(run) = run {
             flags.model.clone_from(&run.model);
@@ -148,34 +197,7 @@ impl App {
             flags.broker = run.broker.map(Into::into);
             flags.timeout = run.timeout_ms.map(Duration::from_millis);
         }
-        flags
-    }
-
-    /// The settings that hold in a work tree.
-    fn settings(&self, root: Option<&Path>, run: Option<&RunArgs>) -> Result<Settings, Failure> {
-        self.settings_with_origins(root, run).map(|(settings, _)| settings)
-    }
-
-    /// The same, with the origin of each value.
-    fn settings_with_origins(
-        &self,
-        root: Option<&Path>,
-        run: Option<&RunArgs>,
-    ) -> Result<(Settings, Origins), Failure> {
-        let user = match self.environment.settings_file() {
-            Some(file) => SettingsFile::read(&file)?,
-            None => None,
-        };
-        let project = match root {
-            Some(root) => SettingsFile::read(&root.join(PROJECT_FILE))?,
-            None => None,
-        };
-        let (settings, origins) = Settings::resolve_with_origins(
-            user.as_ref(),
-            project.as_ref(),
-            &self.environment.variables,
-            self.flags(run),
-        )?;
+        let (settings, origins) = self.companion().settings_with_origins(root, flags)?;
         for (key, origin) in &origins {
             tracing::info!(key, %origin, "setting");
         }
@@ -184,18 +206,11 @@ impl App {
 
     /// The codex program, as it is to be started in `root`.
     fn codex(&self, settings: &Settings, root: &Path, run: &RunArgs) -> Result<Codex, Failure> {
-        let path: Option<&OsString> = self.environment.path.as_ref();
-        // A path is the user's, from where the user stands; Codex is started somewhere else.
-        let named = settings.codex.as_deref().map(|named| match named.components().count() {
-            1 => named.to_path_buf(),
-            _ => self.cwd.join(named),
-        });
-        let program = codex::locate(named.as_deref(), path.map(OsString::as_os_str))?;
-        Ok(Codex::new(program, root).overrides(run.config.clone()).handshake(settings.timeouts.handshake))
+        Ok(self.companion().codex(settings, &self.cwd, root)?.overrides(run.config.clone()))
     }
 
-    /// The same, through the workspace's shared app-server where that pays: for work in the background it is started, in the
-    /// foreground one that runs already is used.
+    /// The same, through the workspace's broker when that pays: for work in the background one is started, in the foreground
+    /// one that already runs is used.
     fn codex_shared(
         &self,
         settings: &Settings,
@@ -204,8 +219,17 @@ impl App {
         background: bool,
     ) -> Result<Codex, Failure> {
         let mut codex = self.codex(settings, root, run)?;
-        codex.transport = broker::transport(self, settings, &codex, background)?;
+        codex.transport = self.companion().transport(settings, &codex, background)?;
         Ok(codex)
+    }
+
+    /// The broker of the workspace, if one listens.
+    fn listening_broker(&self, root: &Path) -> Option<Endpoint> {
+        self.companion().listening_broker(&self.cwd, root, self.global.codex.clone())
+    }
+
+    fn broker_listens(&self, root: &Path) -> bool {
+        self.listening_broker(root).is_some()
     }
 
     /// Where progress is shown.
@@ -239,10 +263,14 @@ fn block_on<T>(work: impl AsyncFnOnce(&mut Stop, StopHandle) -> Result<T, Failur
 
 /// The root of the workspace of a directory.
 fn work_tree(cwd: &Path) -> PathBuf {
-    Workspace::find(cwd).root().to_path_buf()
+    codex_companion_core::Workspace::find(cwd).root().to_path_buf()
 }
 
-/// How long a turn may take.
-fn limits(settings: &Settings) -> TurnLimits {
-    TurnLimits { idle: settings.timeouts.idle, total: settings.timeouts.turn, ..TurnLimits::default() }
+/// The exit code of a command that stands for a job that has ended.
+fn exit_of(job: &Job) -> Exit {
+    match job.status {
+        Status::Completed => Exit::Done,
+        Status::Cancelled => Exit::Interrupted,
+        _ => Exit::Failed,
+    }
 }

@@ -3,22 +3,25 @@
 mod report;
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
 use codex_rpc::client::Client;
 use codex_rpc::policy::Decline;
-use codex_rpc::protocol::{Account, AccountReadParams, AccountReadResponse, ConfigReadParams};
+use codex_rpc::protocol::{
+    account::{Account, AccountReadParams, AccountReadResponse},
+    config::ConfigReadParams,
+};
 
-use super::{Answer, App, block_on, broker, work_tree};
+use super::{Answer, App, block_on, work_tree};
 use crate::args::SetupArgs;
 use crate::exit::{Exit, Failure, Kind};
 use crate::render::{self, Auth, SetupReport, Tool};
-use crate::sanitize::one_line;
 use crate::settings::Settings;
-use codex_companion_core::Stop;
+use codex_base::text::one_line;
 use codex_companion_core::codex::{self, Codex};
+use codex_companion_core::{SessionRuntime, Stop};
 
 /// The npm package of Codex.
 const PACKAGE: &str = "@openai/codex";
@@ -34,7 +37,7 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         settings => settings?,
     };
     let mut report = SetupReport {
-        session_runtime: broker::runtime(broker::listening(app, &work_tree(&app.cwd)).as_ref()),
+        session_runtime: SessionRuntime::new(app.listening_broker(&work_tree(&app.cwd)).as_ref()),
         ..SetupReport::default()
     };
     let path = app.environment.path.as_deref();
@@ -46,13 +49,13 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
     report.actions_taken.extend(toggled);
     // Before the gate is reported: its setting is imported as well.
     if let Some(folder) = &flags.import_jobs {
-        let imported = super::jobs::import(app, folder)?;
+        let imported = import(app, folder)?;
         report.actions_taken.push(imported);
     }
     // Without a state directory there is no gate.
-    if let Ok(jobs) = super::jobs::Jobs::open(app) {
+    if let Ok(jobs) = app.jobs() {
         report.review_gate_enabled = super::gate::is_on(app, &jobs)?;
-        jobs.tell_notices(app);
+        app.report_notices(&jobs);
     }
     let find = || codex::locate(settings.codex.as_deref(), path);
     let program = match find() {
@@ -76,6 +79,18 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
     }
     let exit = if report.ready { Exit::Done } else { Exit::Unavailable };
     Ok(Answer { stdout: render::setup(&report, flags.out.json), exit, failure: None })
+}
+
+/// Imports the jobs of the Node plugin `codex-plugin-cc`; says how many.
+fn import(app: &App, directory: &Path) -> Result<String, Failure> {
+    let jobs = app.jobs()?;
+    let report = jobs.store().import_reference(&app.cwd.join(directory))?;
+    app.report_notices(&jobs);
+    for (what, why) in &report.skipped {
+        app.note(&format!("not imported: {what} ({why})"));
+    }
+    let count = report.imported.len();
+    Ok(format!("imported {count} job{} of codex-plugin-cc", if count == 1 { "" } else { "s" }))
 }
 
 /// Starts Codex once, and asks for its version and account.

@@ -332,7 +332,7 @@ fn every_variable_is_documented_and_every_documented_one_is_read() {
     }
 }
 
-/// The outputs that the page shows are real ones (`cargo xtask screens --check`), so they can be held against its words.
+/// The outputs that the page shows are real ones (the module `console`), so they can be held against its words.
 #[test]
 fn the_keys_of_documents_are_those_that_they_have() {
     let page = read("docs/documents.md");

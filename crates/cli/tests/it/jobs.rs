@@ -125,7 +125,7 @@ fn d09_a_cancelled_job_ends_cancelled_and_leaves_nothing() {
         assert_eq!((&ended["status"], &ended["exitCode"]), (&json!("cancelled"), &json!(130)));
         assert_eq!(ended["errorMessage"], Value::Null);
         bed.run(&["result", &id]).exits(130).says(&["cancelled"]);
-        bed.run(&["cancel", &id]).exits(2).says(&["has ended"]);
+        bed.run(&["cancel", &id]).exits(2).says(&["already finished"]);
     }
     assert_eq!(turns(&codex, "turn/interrupt"), 2);
     bed.run(&["cancel"]).exits(2).says(&["no running job"]);

@@ -7,11 +7,14 @@ mod bad_input;
 mod broker;
 #[cfg(unix)]
 mod claude;
+#[cfg(unix)]
+mod console;
 mod diagnostics;
 mod documents;
 #[cfg(target_os = "linux")]
 mod faults;
 mod gate;
+mod golden;
 #[cfg(unix)]
 mod jobs;
 #[cfg(unix)]

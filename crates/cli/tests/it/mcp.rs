@@ -193,7 +193,7 @@ fn work_in_the_background_is_polled_and_fetched() {
     assert_eq!(document["storedJob"]["result"]["rawOutput"], "Let go.");
     assert!(Client::text(&result).contains("Let go."));
     let late = client.call("job_cancel", &json!({"job_id": job_id}));
-    assert!(Client::text(&late).contains("has ended") && Client::text(&late).contains("job_result"));
+    assert!(Client::text(&late).contains("already finished") && Client::text(&late).contains("job_result"));
     client.finish();
     bed.nothing_left();
 }

@@ -130,7 +130,7 @@ fn what_only_the_user_wants_is_answered_without_the_model_and_mentioned_at_the_n
     has(&shown(&bed, "result", &job), &[REVIEW]);
     has(&shown(&bed, "setup", ""), &["Codex"]);
     has(&shown(&bed, "attach", &job), &["done: The loop"]);
-    has(&shown(&bed, "cancel", &job), &["error", "has ended"]);
+    has(&shown(&bed, "cancel", &job), &["error", "already finished"]);
     let next = hook(&bed, "prompt-submit", &json!({"prompt": "fix the first"})).json();
     let context = next["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
     has(context, &[&format!("`/codex:result {job}`"), "which you have not"]);
@@ -204,9 +204,9 @@ fn what_takes_too_long_goes_on_and_is_told_by_its_id() {
     let (bed, _codex) = session(Script::new().turn(turn));
     let bed = bed.env("CODEX_COMPANION_SLASH_WAIT_MS", "300");
     let text = slash(&bed, "rescue", "take your time");
-    has(&text, &["still runs", "goes on in the background", "/codex:cancel job-"]);
+    has(&text, &["still runs", "continues in the background", "/codex:cancel job-"]);
     let job = job_in(&text);
-    has(&shown(&bed, "attach", &job), &["still runs, and goes on"]);
+    has(&shown(&bed, "attach", &job), &["still runs, and continues"]);
     has(&shown(&bed, "status", "--wait"), &["Running", &job]);
     fs::write(&file, "").unwrap();
     bed.run(&["await", &job]).exits(0);

@@ -1,22 +1,24 @@
 //! Where a connection's notifications meet the turns that wait for them.
 //!
 //! The hub is the [`Handler`] of the client's peer. It parses each notification once and feeds it to the machine of every
-//! running turn, inside the peer's task, so that a turn's outcome never depends on whether somebody reads its events:
-//! those go to a bounded queue, and when that is full they are dropped and counted.
+//! running turn, inside the peer's task, so that a turn's outcome never depends on whether its events are read: those
+//! go to a bounded queue of their own ([`super::events`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Observer;
+use super::events::{self, EventSender, TurnEvents};
 use crate::frame::Noise;
 use crate::message::RpcError;
 use crate::peer::{CloseReason, Handler, Notification, ServerCall};
-use crate::policy::{Answer, Policy};
+use crate::policy::{Policy, PolicyAnswer};
 use crate::protocol::{ItemId, PatchChangeKind, ServerNotification, ServerRequest, ThreadId, ThreadItem};
+use crate::trace::event;
 use crate::turn::{TurnEvent, TurnMachine, TurnOutcome};
 
 /// The running turns of a connection, shared by its hub and its handles.
@@ -35,7 +37,7 @@ struct Slots {
 #[derive(Debug)]
 struct Slot {
     machine: TurnMachine,
-    events: mpsc::Sender<TurnEvent>,
+    events: EventSender,
     outcome: watch::Sender<Option<Arc<TurnOutcome>>>,
     /// When the turn last gave a sign of life, and how many it had given by then.
     last_sign: (Instant, u64),
@@ -47,10 +49,7 @@ struct Slot {
 
 impl Slot {
     fn show(&mut self, events: Vec<TurnEvent>) {
-        for event in events {
-            // Full: nobody reads. The outcome does not depend on it.
-            let _ = self.events.try_send(event);
-        }
+        self.events.send(events);
         let signs = self.machine.signs_of_life();
         if signs != self.last_sign.1 {
             self.last_sign = (Instant::now(), signs);
@@ -62,12 +61,9 @@ impl Slot {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) key: u64,
-    pub(super) events: mpsc::Receiver<TurnEvent>,
+    pub(super) events: TurnEvents,
     pub(super) outcome: watch::Receiver<Option<Arc<TurnOutcome>>>,
 }
-
-/// How many events wait for a reader before new ones are dropped.
-const EVENT_QUEUE: usize = 1024;
 
 impl Turns {
     fn lock(&self) -> MutexGuard<'_, Slots> {
@@ -84,7 +80,7 @@ impl Turns {
         if slots.running.values().any(|slot| slot.machine.thread_id() == machine.thread_id()) {
             return Err(SeatError::Busy(machine.thread_id().clone()));
         }
-        let (events_tx, events) = mpsc::channel(EVENT_QUEUE);
+        let (events_tx, events) = events::queue();
         let (outcome_tx, outcome) = watch::channel(None);
         let key = slots.next;
         slots.next += 1;
@@ -199,6 +195,7 @@ impl Slots {
             && let Some(slot) = self.running.remove(&key)
             && let Some(outcome) = slot.machine.into_outcome()
         {
+            event!(DEBUG, thread = %outcome.thread_id, kind = ?outcome.kind, status = outcome.status.as_str(), "turn ended");
             slot.outcome.send_replace(Some(Arc::new(outcome)));
         }
     }
@@ -284,8 +281,8 @@ impl Handler for Hub {
             let answer = answer.unwrap_or_else(|_| crate::policy::decline(&request));
             observer.answered(&request, &answer);
             match answer {
-                Answer::Result(result) => call.responder.result(&result),
-                Answer::Error(error) => call.responder.error(&error),
+                PolicyAnswer::Result(result) => call.responder.result(&result),
+                PolicyAnswer::Error(error) => call.responder.error(&error),
             }
         });
     }

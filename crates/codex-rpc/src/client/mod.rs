@@ -4,14 +4,16 @@
 //! there already (a broker's socket, a test's pair). Nothing is probed: the one process that is started is the one that is
 //! used, and what is wrong with it is read off the handshake.
 //!
-//! A [`Turn`] ends in one of five ways, always within its [`TurnLimits`]: the server says so, the server reports a fatal
-//! error, the connection ends, somebody interrupts it, or a deadline passes. A task of its own watches the deadlines, so
-//! they hold whether or not the handle is polled.
+//! A turn ends in one of five ways, always within its [`TurnLimits`]: the server reports its end, the server reports a
+//! fatal error, the connection ends, it is interrupted, or a deadline passes. A task of its own watches the deadlines, so
+//! they hold whether or not the [`TurnHandle`] is polled. Dropping the handle interrupts the turn, unless it was
+//! [detached](TurnHandle::detach).
 //!
 //! Limitations: one turn a thread at a time ([`ClientErrorKind::ThreadBusy`]); what the app-server does with a second
-//! `turn/start` (it joins the running turn) is what [`Turn::steer`] is for.
+//! `turn/start` (it joins the running turn) is what [`TurnHandle::steer`] is for.
 
 mod error;
+mod events;
 mod hub;
 mod observer;
 mod options;
@@ -23,9 +25,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use error::{ClientError, ClientErrorKind};
+pub use events::TurnEvents;
 pub use observer::{NoObserver, Observer};
 pub use options::{ClientOptions, TurnLimits};
-pub use turn::Turn;
+pub use turn::TurnHandle;
 
 use crate::message::RpcError;
 use crate::peer::{CloseReason, Peer, RequestError};
@@ -38,7 +41,7 @@ use crate::turn::TurnKind;
 
 /// A connection to an app-server that has shaken hands. Clones share it.
 ///
-/// When the last clone, and the last [`Turn`], is dropped the connection is closed and the process behind it is ended in
+/// When the last clone, and the last [`TurnHandle`], is dropped the connection is closed and the process behind it is ended in
 /// the background; [`Client::shutdown`] does the same and waits.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -159,7 +162,11 @@ impl Client {
     /// # Errors
     /// [`ClientErrorKind::InputTooLong`] and [`ClientErrorKind::ThreadBusy`] before anything is sent, and as
     /// [`Self::request`].
-    pub async fn start_turn(&self, params: TurnStartParams, limits: TurnLimits) -> Result<Turn, ClientError> {
+    pub async fn start_turn(
+        &self,
+        params: TurnStartParams,
+        limits: TurnLimits,
+    ) -> Result<TurnHandle, ClientError> {
         let characters = params.input.iter().map(text_chars).sum();
         if characters > MAX_INPUT_CHARS {
             return Err(ClientError::input_too_long(characters));
@@ -176,7 +183,7 @@ impl Client {
         &self,
         params: ReviewStartParams,
         limits: TurnLimits,
-    ) -> Result<Turn, ClientError> {
+    ) -> Result<TurnHandle, ClientError> {
         let thread = params.thread_id.clone();
         turn::start(self, params, thread, TurnKind::Review, limits).await
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::frame::Noise;
-use crate::policy::Answer;
+use crate::policy::PolicyAnswer;
 use crate::protocol::{ServerNotification, ServerRequest};
 
 /// Is told what goes by on a connection. Called by the connection's task (and, for answers, by the task of the answer):
@@ -16,7 +16,7 @@ pub trait Observer: Send + Sync + 'static {
     }
 
     /// A request of the server, and what it was answered.
-    fn answered(&self, request: &ServerRequest, answer: &Answer) {
+    fn answered(&self, request: &ServerRequest, answer: &PolicyAnswer) {
         let _ = (request, answer);
     }
 
@@ -58,7 +58,7 @@ impl Observer for NoiseCount {
         self.inner.notification(notification);
     }
 
-    fn answered(&self, request: &ServerRequest, answer: &Answer) {
+    fn answered(&self, request: &ServerRequest, answer: &PolicyAnswer) {
         self.inner.answered(request, answer);
     }
 

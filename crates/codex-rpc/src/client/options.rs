@@ -1,4 +1,4 @@
-//! What can be chosen about a client and its turns.
+//! Options of a client and of its turns.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,38 +8,37 @@ use super::{NoObserver, Observer};
 use crate::peer::PeerOptions;
 use crate::policy::{Decline, Policy};
 use crate::protocol::{InitializeCapabilities, InitializeParams};
+use crate::setters::setters;
 use crate::transport::Grace;
 
-/// How a [`super::Client`] behaves where there is a choice.
+/// Options of a [`super::Client`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientOptions {
-    /// Who we say that we are, and what we can. Default: the experimental methods on, because
+    /// The `initialize` request: the client's name and capabilities. Default: experimental methods are on, because
     /// `thread/backgroundTerminals/clean` is one (0.169.0 refuses it otherwise).
     pub initialize: InitializeParams,
     /// How long the server may take to answer the handshake. Default 5 s.
     pub handshake: Duration,
     /// The deadline of every other request. Default 60 s.
     pub request: Duration,
-    /// How long a process is given at each step to its end.
+    /// How long each step of ending a process may take. Default: see [`Grace`].
     pub grace: Grace,
     /// The peer's queues and sizes.
     pub peer: PeerOptions,
-    /// Who answers the server's requests. Default: [`Decline`], which grants nothing.
+    /// Answers the server's requests. Default: [`Decline`], which grants nothing.
     pub policy: Arc<dyn Policy>,
-    /// How long the policy may take; after that the request is declined. Default 60 s.
+    /// How long the policy may take for one request; after that the request is declined. Default 60 s.
     pub policy_deadline: Duration,
-    /// Who is told what belongs to no turn. Default: nobody.
+    /// Receives what belongs to no turn. Default: [`NoObserver`].
     pub observer: Arc<dyn Observer>,
 }
 
 impl ClientOptions {
-    /// The defaults, under a name and a version of yours. Codex shows them to its operators.
+    /// The defaults. Codex sends `name` and `version` in its telemetry.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        let mut initialize = InitializeParams::new(name, version);
-        let mut capabilities = InitializeCapabilities::new();
-        capabilities.experimental_api = true;
-        initialize.capabilities = Some(capabilities);
+        let capabilities = InitializeCapabilities::new().experimental_api(true);
+        let initialize = InitializeParams::new(name, version).capabilities(capabilities);
         Self {
             initialize,
             handshake: Duration::from_secs(5),
@@ -50,6 +49,19 @@ impl ClientOptions {
             policy_deadline: Duration::from_secs(60),
             observer: Arc::new(NoObserver),
         }
+    }
+}
+
+setters! {
+    ClientOptions {
+        initialize: InitializeParams,
+        handshake: Duration,
+        request: Duration,
+        grace: Grace,
+        peer: PeerOptions,
+        policy: Arc<dyn Policy>,
+        policy_deadline: Duration,
+        observer: Arc<dyn Observer>,
     }
 }
 
@@ -67,14 +79,23 @@ impl fmt::Debug for ClientOptions {
 
 /// How long a turn may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TurnLimits {
-    /// Without a sign of life: no notification that concerns the turn, other than of errors that the server retries.
-    /// Default 10 min.
+    /// The longest time without activity. Activity is a notification about the turn, other than of an error that the
+    /// server retries. Default 10 min.
     pub idle: Duration,
-    /// In all. Default 60 min.
+    /// The longest time in all. Default 60 min.
     pub total: Duration,
-    /// From an interrupt to the server's word that the turn has ended; after that it is taken as ended. Default 2 s.
+    /// The longest wait for the server to confirm an interrupt; after that the turn counts as ended. Default 2 s.
     pub interrupt: Duration,
+}
+
+setters! {
+    TurnLimits {
+        idle: Duration,
+        total: Duration,
+        interrupt: Duration,
+    }
 }
 
 impl Default for TurnLimits {

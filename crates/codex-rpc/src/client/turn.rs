@@ -1,11 +1,16 @@
-//! A running turn, and the task that watches its deadlines.
+//! A running turn: its handle, and the task that supervises it.
+//!
+//! The supervisor owns the turn's end. It watches the deadlines, and its handle tells it what else to do through a
+//! [`watch`] channel: interrupt the turn, or let it run without a handle. That the channel closes means that the handle
+//! was dropped. So an interrupt does not depend on a future that its caller may drop.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::events::TurnEvents;
 use super::hub::Turns;
 use super::{Client, ClientError, TurnLimits};
 use crate::peer::Peer;
@@ -13,49 +18,68 @@ use crate::protocol::{
     self, ClientRequest, ReviewStartParams, ReviewStartResponse, ThreadBackgroundTerminalsCleanParams,
     ThreadId, TurnId, TurnInterruptParams, TurnStartParams, TurnStartResponse, TurnSteerParams,
 };
+use crate::trace::event;
 use crate::turn::{Expiry, TurnEvent, TurnKind, TurnMachine, TurnOutcome};
 
 /// How long the housekeeping requests after an interrupt may take.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 /// A handle on a running turn.
+///
+/// Dropping it interrupts the turn in the background, so that no model works for a caller that is gone.
+/// [`TurnHandle::detach`] lets the turn run on instead.
 #[derive(Debug)]
-#[must_use = "a turn whose handle is dropped goes on unobserved until it ends or a deadline passes"]
-pub struct Turn {
+#[must_use = "dropping the handle interrupts the turn; `detach` lets it run on"]
+pub struct TurnHandle {
     thread_id: ThreadId,
     turn_id: TurnId,
-    key: u64,
-    events: mpsc::Receiver<TurnEvent>,
+    events: TurnEvents,
     outcome: watch::Receiver<Option<Arc<TurnOutcome>>>,
-    limits: TurnLimits,
+    order: watch::Sender<Order>,
     peer: Peer,
-    turns: Turns,
 }
 
-impl Turn {
+/// What the handle wants of the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Watch the deadlines; interrupt the turn when the handle is dropped.
+    Watch,
+    /// Watch the deadlines only.
+    Detach,
+    /// Interrupt the turn now.
+    Interrupt,
+}
+
+impl TurnHandle {
     /// The thread that it runs on.
     #[must_use]
     pub fn thread_id(&self) -> &ThreadId {
         &self.thread_id
     }
 
-    /// Its id: the one by which it is interrupted.
+    /// The turn's id: the one that `turn/interrupt` takes.
     #[must_use]
     pub fn turn_id(&self) -> &TurnId {
         &self.turn_id
     }
 
+    /// The turn's events, as a [`Stream`](futures::Stream).
+    pub fn events(&mut self) -> &mut TurnEvents {
+        &mut self.events
+    }
+
     /// The next event, or `None` when the turn is over and all its events were read. Cancel safe.
     ///
-    /// Events are for showing: when 1024 of them wait unread, further ones are dropped. The outcome never is.
+    /// Events are for display. A reader that falls behind receives the deltas of a message joined, and
+    /// [`TurnEvent::Missed`] in place of what did not fit: see [`TurnEvents`]. The outcome is always complete.
     pub async fn next_event(&mut self) -> Option<TurnEvent> {
-        self.events.recv().await
+        self.events.next().await
     }
 
     /// Waits for the end. Cancel safe; ends within [`TurnLimits::total`] and [`TurnLimits::interrupt`].
     pub async fn outcome(&self) -> Arc<TurnOutcome> {
         wait(&mut self.outcome.clone()).await.unwrap_or_else(|| {
-            // The hub went away with its runtime: the connection's end, as far as anybody can tell.
+            // The hub was dropped with its runtime, which ended the connection.
             let mut machine = TurnMachine::new(self.thread_id.clone(), TurnKind::Turn);
             let _ = machine.stream_ended("the client was shut down");
             Arc::new(machine.into_outcome().expect("a turn whose stream ended has an outcome"))
@@ -63,13 +87,16 @@ impl Turn {
     }
 
     /// Interrupts the turn and waits until it has ended, [`TurnLimits::interrupt`] at most; then ends the commands that it
-    /// left running. Cancel safe in that the turn ends all the same, by its deadlines if by nothing else.
+    /// left running. Cancel safe: once it was polled, the turn is interrupted even if the future is dropped.
     pub async fn interrupt(&self) -> Arc<TurnOutcome> {
-        self.turns.hold(self.key, TurnMachine::interrupt_requested);
-        see_out(&self.peer, &self.turns, self.key, &self.thread_id, self.limits.interrupt).await;
-        self.turns
-            .release(self.key, |machine| machine.stream_ended("the interrupted turn did not end in time"));
+        self.order.send_replace(Order::Interrupt);
         self.outcome().await
+    }
+
+    /// Lets the turn run without a handle, until it ends or a deadline of its [`TurnLimits`] passes. The connection stays
+    /// open until then. Its outcome goes to no one.
+    pub fn detach(self) {
+        self.order.send_replace(Order::Detach);
     }
 
     /// Gives the running turn more input.
@@ -104,14 +131,14 @@ impl Begins for ReviewStartParams {
     }
 }
 
-/// Starts a turn in a task of its own, so that a caller who goes away in the middle leaves no turn that nobody knows.
+/// Starts a turn in a task of its own, so that a caller that drops the future leaves no turn running.
 pub(super) async fn start<R>(
     client: &Client,
     params: R,
     thread_id: ThreadId,
     kind: TurnKind,
     limits: TurnLimits,
-) -> Result<Turn, ClientError>
+) -> Result<TurnHandle, ClientError>
 where
     R: Begins + Send + Sync + 'static,
     R::Response: Send,
@@ -129,29 +156,24 @@ where
             Ok(response) => {
                 let turn_id = R::turn(&response).id.clone();
                 client.turns.change(seat.key, |machine| machine.started(R::turn(&response)));
-                tokio::spawn(watchdog(Watch {
+                event!(DEBUG, thread = %thread_id, turn = %turn_id, kind = ?kind, "turn began");
+                let (order, orders) = watch::channel(Order::Watch);
+                let supervisor = Supervisor {
                     peer: client.peer.clone(),
                     turns: client.turns.clone(),
                     key: seat.key,
                     thread_id: thread_id.clone(),
                     limits,
                     outcome: seat.outcome.clone(),
-                }));
-                Ok(Turn {
-                    thread_id,
-                    turn_id,
-                    key: seat.key,
-                    events: seat.events,
-                    outcome: seat.outcome,
-                    limits,
-                    peer: client.peer.clone(),
-                    turns: client.turns.clone(),
-                })
+                    orders,
+                };
+                tokio::spawn(supervisor.run());
+                let (events, outcome, peer) = (seat.events, seat.outcome, client.peer.clone());
+                Ok(TurnHandle { thread_id, turn_id, events, outcome, order, peer })
             }
         };
-        if let Err(Ok(turn)) = deliver.send(result) {
-            turn.interrupt().await;
-        }
+        // If the caller is gone, so is the handle, and the supervisor interrupts the turn.
+        drop(deliver.send(result));
     });
     match delivered.await {
         Ok(result) => result,
@@ -160,35 +182,68 @@ where
     }
 }
 
-struct Watch {
+/// Ends one turn: at a deadline, when it is ordered to, or when the handle was dropped.
+struct Supervisor {
     peer: Peer,
     turns: Turns,
     key: u64,
     thread_id: ThreadId,
     limits: TurnLimits,
     outcome: watch::Receiver<Option<Arc<TurnOutcome>>>,
+    orders: watch::Receiver<Order>,
 }
 
-/// Ends a turn whose deadline passes.
-async fn watchdog(mut watch: Watch) {
-    let total = Instant::now() + watch.limits.total;
-    let expiry = loop {
-        let Some(silence) = watch.turns.silence(watch.key) else { return };
-        let now = Instant::now();
-        if now >= total {
-            break Expiry::Total;
-        }
-        let Some(left) = watch.limits.idle.checked_sub(silence).filter(|left| !left.is_zero()) else {
-            break Expiry::Idle;
+/// Why a turn is ended by its supervisor.
+enum Cause {
+    Expired(Expiry),
+    Interrupted,
+}
+
+impl Supervisor {
+    async fn run(mut self) {
+        let Some(cause) = self.cause().await else { return };
+        let (late, change): (_, Box<dyn FnOnce(&mut TurnMachine) -> Vec<TurnEvent> + Send>) = match cause {
+            Cause::Expired(expiry) => (
+                "the expired turn did not end in time",
+                Box::new(move |machine: &mut TurnMachine| machine.expired(expiry)),
+            ),
+            Cause::Interrupted => {
+                ("the interrupted turn did not end in time", Box::new(TurnMachine::interrupt_requested))
+            }
         };
-        let over = tokio::time::timeout_at(total.min(now + left), wait(&mut watch.outcome)).await;
-        if over.is_ok() {
-            return;
+        self.turns.hold(self.key, change);
+        see_out(&self.peer, &self.turns, self.key, &self.thread_id, self.limits.interrupt).await;
+        self.turns.release(self.key, |machine| machine.stream_ended(late));
+    }
+
+    /// Waits for a reason to end the turn. `None` when it ended by itself.
+    async fn cause(&mut self) -> Option<Cause> {
+        let total = Instant::now() + self.limits.total;
+        loop {
+            let silence = self.turns.silence(self.key)?;
+            let now = Instant::now();
+            if now >= total {
+                return Some(Cause::Expired(Expiry::Total));
+            }
+            let Some(left) = self.limits.idle.checked_sub(silence).filter(|left| !left.is_zero()) else {
+                return Some(Cause::Expired(Expiry::Idle));
+            };
+            tokio::select! {
+                biased;
+                _ = wait(&mut self.outcome) => return None,
+                () = interrupted(&mut self.orders) => return Some(Cause::Interrupted),
+                () = tokio::time::sleep_until(total.min(now + left)) => {}
+            }
         }
-    };
-    watch.turns.hold(watch.key, |machine| machine.expired(expiry));
-    see_out(&watch.peer, &watch.turns, watch.key, &watch.thread_id, watch.limits.interrupt).await;
-    watch.turns.release(watch.key, |machine| machine.stream_ended("the expired turn did not end in time"));
+    }
+}
+
+/// Waits for the order to interrupt, or for the handle to be dropped without [`TurnHandle::detach`].
+async fn interrupted(orders: &mut watch::Receiver<Order>) {
+    let ordered = orders.wait_for(|order| *order != Order::Watch).await.map(|order| *order);
+    if ordered.is_ok_and(|order| order == Order::Detach) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Interrupts what runs of a turn, its sub-agents' turns included, waits for the end of it all, and ends the commands that

@@ -34,7 +34,7 @@ pub enum EnvelopeKind {
 /// # What is left to the typed parse
 ///
 /// The inside of `params`, `result` and `error`, and members that the scan does not look for, but for brackets,
-/// strings and control characters: commas, colons, numbers, literals, stray bytes, escapes in strings, repeated
+/// strings and control characters: commas, colons, numbers, literals, escapes in strings, repeated
 /// members. So a frame that passes can still fail to parse as the `params` of a method, and what stands in
 /// members that nobody reads is checked by nobody.
 ///

@@ -157,7 +157,7 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     /// Tells the kinds apart by the members that are there, unless a rule is broken.
     fn kind(&self) -> Result<EnvelopeKind, Problem> {
-        if self.structure.seen().non_ascii && std::str::from_utf8(self.frame).is_err() {
+        if std::str::from_utf8(self.frame).is_err() {
             return Err(Problem::NotUtf8);
         }
         if let Some(problem) = self.fault {

@@ -36,15 +36,17 @@ pub use handler::{Handler, Notification, Responder, ServerCall};
 use crate::frame::{DEFAULT_MAX_FRAME, FrameCodec};
 use crate::message::{self, Dialect, RequestId};
 use crate::protocol::{ClientNotification, ClientRequest};
+use crate::setters::setters;
+use crate::trace::event;
 use crate::transport::{ChildHandle, Connection, Grace};
 
-/// How a [`Peer`] behaves where there is a choice.
+/// Options of a [`Peer`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PeerOptions {
     /// Whether the `"jsonrpc":"2.0"` member is written. Default: [`Dialect::Codex`], which leaves it out.
     pub dialect: Dialect,
-    /// The longest frame that is taken, in bytes. Default: 64 MiB.
+    /// The longest frame that is accepted, in bytes. Default: 64 MiB.
     pub max_frame: usize,
     /// Places in the queue of outgoing requests; a request waits for one. Default: 64.
     pub queue: usize,
@@ -63,6 +65,16 @@ impl Default for PeerOptions {
             max_open_requests: 256,
             max_unsent: 64 * 1024 * 1024,
         }
+    }
+}
+
+setters! {
+    PeerOptions {
+        dialect: Dialect,
+        max_frame: usize,
+        queue: usize,
+        max_open_requests: usize,
+        max_unsent: usize,
     }
 }
 
@@ -201,7 +213,10 @@ impl Peer {
         };
         match tokio::time::timeout_at(due, exchange).await {
             Ok(answer) => answer,
-            Err(_) => Err(RequestError::Deadline { method: method.to_owned(), after: deadline }),
+            Err(_) => {
+                event!(WARN, method, after = ?deadline, "request passed its deadline");
+                Err(RequestError::Deadline { method: method.to_owned(), after: deadline })
+            }
         }
     }
 

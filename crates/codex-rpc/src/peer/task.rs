@@ -15,6 +15,7 @@ use super::{
 };
 use crate::frame::{Frame, FrameCodec};
 use crate::message::{self, Dialect, EnvelopeError, Message, RequestId, RpcError};
+use crate::trace::event;
 use crate::transport::{BoxReader, BoxWriter, ChildHandle, Grace};
 
 /// Requests are taken from the queue only while less than this waits to be written, in bytes.
@@ -129,7 +130,10 @@ impl Task {
     fn incoming(&mut self, frame: Frame, out: &mut BytesMut) {
         let bytes = match frame {
             Frame::Message(bytes) => bytes,
-            Frame::Noise(noise) => return self.handler.noise(&noise),
+            Frame::Noise(noise) => {
+                event!(DEBUG, kind = ?noise.kind(), bytes = noise.length(), "output that is not a message");
+                return self.handler.noise(&noise);
+            }
         };
         match Message::parse(bytes) {
             Ok(Message::Notification { method, params }) => {
@@ -154,6 +158,7 @@ impl Task {
 
     /// A broken answer fails its request, a broken request is answered; what cannot be told apart is only reported.
     fn malformed(&mut self, error: &EnvelopeError, out: &mut BytesMut) {
+        event!(WARN, %error, "frame refused");
         match error.id() {
             Some(id) if error.is_response() => {
                 if let Some((method, answer)) = self.take(Some(id)) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::request::client_requests;
+use crate::setters::{optional_setters, setters};
 
 client_requests! {
     InitializeParams => "initialize" => InitializeResponse,
@@ -27,6 +28,8 @@ impl InitializeParams {
         Self { client_info, capabilities: None }
     }
 }
+
+optional_setters! { InitializeParams { capabilities: InitializeCapabilities } }
 
 /// A client's name for logs and user agents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +62,14 @@ impl InitializeCapabilities {
     /// The stable surface, every notification.
     pub fn new() -> Self {
         Self::default()
+    }
+}
+
+setters! {
+    InitializeCapabilities {
+        experimental_api: bool,
+        request_attestation: bool,
+        opt_out_notification_methods: Vec<String>,
     }
 }
 

@@ -1,5 +1,11 @@
 //! The app-server messages that this crate uses, typed and tolerant.
 //!
+//! # Modules
+//!
+//! One module per concept: [`initialize`], [`thread`], [`turn`], [`review`], [`item`], [`account`], [`config`], [`model`],
+//! [`approval`] (policies and sandboxes), [`server_request`], [`notification`], [`error`]. The ids, the traits of what a
+//! client sends, and the two enums of what it receives are at the top.
+//!
 //! # Shape
 //!
 //! * What we send is a *params* type that implements [`ClientRequest`]: it knows its method and the type of its
@@ -26,33 +32,30 @@
 //! recorded exchanges; `docs/app-server-protocol.md` gathers them. A contract test validates what we send, and
 //! parses samples of what we receive, against the schema of the installed Codex.
 
-mod account;
-mod approval;
-mod config;
-mod error;
+pub mod account;
+pub mod approval;
+pub mod config;
+pub mod error;
 mod ids;
-mod initialize;
-mod item;
-mod model;
-mod notification;
+pub mod initialize;
+pub mod item;
+pub mod model;
+pub mod notification;
 mod open;
 mod request;
-mod review;
-mod server_request;
-mod thread;
-mod turn;
+pub mod review;
+pub mod server_request;
+pub mod thread;
+pub mod turn;
 
-pub use account::*;
-pub use approval::*;
-pub use config::*;
-pub use error::*;
+pub use error::ProtocolError;
 pub use ids::*;
-pub use initialize::*;
-pub use item::*;
-pub use model::*;
-pub use notification::*;
+pub use notification::ServerNotification;
 pub use request::*;
-pub use review::*;
-pub use server_request::*;
-pub use thread::*;
-pub use turn::*;
+pub use server_request::ServerRequest;
+
+// Within this crate the names are used without their modules: each is unique.
+pub(crate) use {
+    account::*, approval::*, config::*, error::*, initialize::*, item::*, notification::*, review::*,
+    server_request::*, thread::*, turn::*,
+};

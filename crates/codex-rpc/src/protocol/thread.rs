@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 use super::open::{lenient, null_as_default, open_enum};
 use super::request::client_requests;
+use crate::setters::{optional_setters, setters};
+
 use super::{ApprovalPolicy, Empty, SandboxMode, ThreadId, Turn, TurnId};
 
 client_requests! {
@@ -49,15 +51,40 @@ pub struct ThreadStartParams {
     /// A name for the client in Codex's telemetry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_name: Option<String>,
-    /// Instructions beside the user's.
+    /// Instructions in addition to the user's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub developer_instructions: Option<String>,
+    /// Further fields of the request, for what this version does not name. They are written next to the others, so a name
+    /// that this type has a field for must not be here.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl ThreadStartParams {
     /// A thread as the user's configuration has it.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds a field that this version does not name.
+    #[must_use]
+    pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.into(), value.into());
+        self
+    }
+}
+
+optional_setters! {
+    ThreadStartParams {
+        cwd: String,
+        approval_policy: ApprovalPolicy,
+        sandbox: SandboxMode,
+        ephemeral: bool,
+        model: String,
+        model_provider: String,
+        config: Map<String, Value>,
+        service_name: String,
+        developer_instructions: String,
     }
 }
 
@@ -100,6 +127,17 @@ impl ThreadResumeParams {
             config: None,
             exclude_turns: Some(true),
         }
+    }
+}
+
+optional_setters! {
+    ThreadResumeParams {
+        cwd: String,
+        approval_policy: ApprovalPolicy,
+        sandbox: SandboxMode,
+        model: String,
+        config: Map<String, Value>,
+        exclude_turns: bool,
     }
 }
 
@@ -149,6 +187,18 @@ impl ThreadForkParams {
     }
 }
 
+optional_setters! {
+    ThreadForkParams {
+        last_turn_id: TurnId,
+        cwd: String,
+        approval_policy: ApprovalPolicy,
+        sandbox: SandboxMode,
+        model: String,
+        ephemeral: bool,
+        exclude_turns: bool,
+    }
+}
+
 /// A thread that is loaded now: the answer to `thread/start`, `thread/resume` and `thread/fork`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -191,6 +241,8 @@ impl ThreadReadParams {
         Self { thread_id, include_turns: false }
     }
 }
+
+setters! { ThreadReadParams { include_turns: bool } }
 
 /// What is known about a thread.
 #[derive(Debug, Clone, Deserialize)]
@@ -235,6 +287,18 @@ impl ThreadListParams {
     /// The first page of all threads.
     pub fn new() -> Self {
         Self::default()
+    }
+}
+
+optional_setters! {
+    ThreadListParams {
+        cursor: String,
+        limit: u32,
+        sort_key: ThreadSortKey,
+        cwd: String,
+        search_term: String,
+        source_kinds: Vec<String>,
+        archived: bool,
     }
 }
 

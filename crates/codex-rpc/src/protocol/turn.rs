@@ -1,10 +1,12 @@
 //! Turns: starting, steering and interrupting them.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::open::{lenient, named, null_as_default, open_enum};
 use super::request::client_requests;
+use crate::setters::optional_setters;
+
 use super::{ApprovalPolicy, Empty, SandboxPolicy, ThreadId, ThreadItem, TurnError, TurnId};
 
 client_requests! {
@@ -46,6 +48,10 @@ pub struct TurnStartParams {
     /// A JSON Schema that the final message must follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<Value>,
+    /// Further fields of the request, for what this version does not name. They are written next to the others, so a name
+    /// that this type has a field for must not be here.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl TurnStartParams {
@@ -65,7 +71,26 @@ impl TurnStartParams {
             model: None,
             effort: None,
             output_schema: None,
+            extra: Map::new(),
         }
+    }
+
+    /// Adds a field that this version does not name.
+    #[must_use]
+    pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.into(), value.into());
+        self
+    }
+}
+
+optional_setters! {
+    TurnStartParams {
+        cwd: String,
+        approval_policy: ApprovalPolicy,
+        sandbox_policy: SandboxPolicy,
+        model: String,
+        effort: String,
+        output_schema: Value,
     }
 }
 

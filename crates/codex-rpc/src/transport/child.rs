@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Connection;
+use crate::setters::{optional_setters, setters};
+use crate::trace::event;
 
 /// How much of a child's stderr is kept for error messages, in bytes.
 const STDERR_TAIL: usize = 8 * 1024;
@@ -72,15 +74,18 @@ impl ChildOptions {
         self
     }
 
-    /// Sets the working directory.
+    /// Removes a variable of the inherited environment.
     #[must_use]
-    pub fn cwd(mut self, cwd: impl Into<PathBuf>) -> Self {
-        self.cwd = Some(cwd.into());
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.env_remove.push(name.into());
         self
     }
 }
 
-/// How long a process is given at each step to its end.
+optional_setters! { ChildOptions { cwd: PathBuf } }
+setters! { ChildOptions { grace: Grace } }
+
+/// How long each step of ending a process may take. Exhaustive on purpose: there are two steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grace {
     /// From the closing of standard input to TERM. Default 1 s (Codex takes about 50 ms).
@@ -210,7 +215,16 @@ pub(super) fn spawn(options: &ChildOptions) -> std::io::Result<Connection> {
     // One place is enough: the first request to end starts the walk, later ones only wait for it.
     let (control, requests) = mpsc::channel(1);
     let drain = tokio::spawn(drain(stderr, Arc::clone(&tail)));
-    tokio::spawn(watch_child(Group(Some(child)), options.grace, requests, drain, Arc::clone(&tail), exit_tx));
+    tokio::spawn(watch_child(
+        id,
+        Group(Some(child)),
+        options.grace,
+        requests,
+        drain,
+        Arc::clone(&tail),
+        exit_tx,
+    ));
+    event!(DEBUG, process = id, program = %options.program.to_string_lossy(), "process started");
     let handle = ChildHandle { id, tail, exit, control };
     Ok(Connection { reader: Box::new(stdout), writer: Box::new(stdin), child: Some(handle) })
 }
@@ -235,6 +249,7 @@ enum Step {
 }
 
 async fn watch_child(
+    id: u32,
     mut group: Group,
     default_grace: Grace,
     mut requests: mpsc::Receiver<Grace>,
@@ -263,6 +278,9 @@ async fn watch_child(
         drain.abort();
     }
     let stderr_tail = tail.lock().unwrap_or_else(PoisonError::into_inner).text();
+    #[cfg(not(feature = "tracing"))]
+    let _ = id;
+    event!(DEBUG, process = id, status = ?status, "process ended");
     drop(exit.send(Some(ChildExit { status, stderr_tail })));
 }
 

@@ -1,11 +1,13 @@
 //! Which other threads work for the turn, and whether they still do.
 
+use codex_base::text::one_line;
+
 use crate::protocol::{
     CollabAgentStatus, CollabAgentToolCallItem, SubAgentActivityItem, SubAgentActivityKind, Thread, ThreadId,
     TurnId, TurnStatus,
 };
 
-use super::{SubAgent, SubAgentState};
+use super::{ItemEvent, SubAgent, SubAgentState};
 
 /// More sub-agents than this are counted and not followed.
 const MAX_AGENTS: usize = 256;
@@ -60,7 +62,7 @@ impl Agents {
         if let Some(entry) = self.entry(&thread.id)
             && let Some(nickname) = &thread.agent_nickname
         {
-            entry.agent.name = Some(super::describe::one_line(nickname));
+            entry.agent.name = Some(one_line(nickname, ItemEvent::MAX_CHARS));
         }
     }
 
@@ -131,7 +133,7 @@ impl Agents {
             && entry.agent.name.is_none()
             && !item.agent_path.is_empty()
         {
-            entry.agent.name = Some(super::describe::one_line(&item.agent_path));
+            entry.agent.name = Some(one_line(&item.agent_path, ItemEvent::MAX_CHARS));
         }
     }
 

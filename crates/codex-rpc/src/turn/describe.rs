@@ -1,11 +1,13 @@
 //! From an item to a phase and to one line for people.
 
+use codex_base::text::one_line;
+
 use crate::protocol::{
     CommandAction, CommandExecutionItem, FileChangeItem, ItemStatus, MessagePhase, SubAgentActivityKind,
     ThreadItem,
 };
 
-use super::{ItemLine, Phase};
+use super::{ItemEvent, Phase};
 
 /// Which end of an item's life is described.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -139,8 +141,8 @@ pub(super) fn line(item: &ThreadItem, stage: Stage) -> Option<String> {
             let line = command_line(item);
             match (&item.status, item.exit_code) {
                 (ItemStatus::Declined, _) => format!("Declined {line}"),
-                (_, Some(code)) => format!("Ran {} (exit {code})", cut(&line, ItemLine::MAX_CHARS - 24)),
-                (status, None) => format!("Ran {} ({status})", cut(&line, ItemLine::MAX_CHARS - 24)),
+                (_, Some(code)) => format!("Ran {} (exit {code})", one_line(&line, ItemEvent::MAX_CHARS - 24)),
+                (status, None) => format!("Ran {} ({status})", one_line(&line, ItemEvent::MAX_CHARS - 24)),
             }
         }
         ThreadItem::FileChange(item) => file_line(item, started),
@@ -182,7 +184,7 @@ pub(super) fn line(item: &ThreadItem, stage: Stage) -> Option<String> {
         ThreadItem::Other(item) if started => item.kind.clone(),
         _ => return None,
     };
-    Some(one_line(&text)).filter(|line| !line.is_empty())
+    Some(one_line(&text, ItemEvent::MAX_CHARS)).filter(|line| !line.is_empty())
 }
 
 fn file_line(item: &FileChangeItem, started: bool) -> String {
@@ -201,22 +203,6 @@ fn file_line(item: &FileChangeItem, started: bool) -> String {
 
 fn first_line(text: &str) -> Option<&str> {
     text.lines().map(str::trim).find(|line| !line.is_empty())
-}
-
-/// White space and control characters become single spaces; cut to [`ItemLine::MAX_CHARS`].
-pub(super) fn one_line(text: &str) -> String {
-    // Four times the length is enough whatever is squeezed out, and keeps a long text cheap.
-    let head: String = text.chars().take(ItemLine::MAX_CHARS * 4).collect();
-    let words = head.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    cut(&words.collect::<Vec<_>>().join(" "), ItemLine::MAX_CHARS)
-}
-
-/// At most `max` characters, the last one an ellipsis if some are missing.
-fn cut(text: &str, max: usize) -> String {
-    if text.chars().nth(max).is_none() {
-        return text.to_owned();
-    }
-    text.chars().take(max - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -282,8 +268,8 @@ mod tests {
         };
         let command = r#"{"type":"commandExecution","id":"c","command":"bash -lc 'x'","status":"completed","exitCode":1,
             "commandActions":[{"type":"unknown","command":"ls\n\u001b[31m -l"}]}"#;
-        check(command, Stage::Started, Some("Running ls [31m -l"));
-        check(command, Stage::Completed, Some("Ran ls [31m -l (exit 1)"));
+        check(command, Stage::Started, Some("Running ls -l"));
+        check(command, Stage::Completed, Some("Ran ls -l (exit 1)"));
         let patch = r#"{"type":"fileChange","id":"f","status":"completed","changes":[
             {"path":"/a/b.rs","kind":{"type":"add"},"diff":""},{"path":"/a/c.rs","kind":{"type":"add"},"diff":""},
             {"path":"/a/d.rs","kind":{"type":"add"},"diff":""},{"path":"/a/e.rs","kind":{"type":"add"},"diff":""}]}"#;
@@ -305,7 +291,7 @@ mod tests {
 
         let long = format!(r#"{{"type":"agentMessage","id":"m","text":"{}"}}"#, "é".repeat(100_000));
         let line = line(&item(&long), Stage::Completed).unwrap();
-        assert_eq!(line.chars().count(), ItemLine::MAX_CHARS);
+        assert_eq!(line.chars().count(), ItemEvent::MAX_CHARS);
         assert!(line.ends_with('…'));
     }
 }

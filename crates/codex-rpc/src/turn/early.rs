@@ -16,11 +16,13 @@ pub(super) struct Early {
     kept: VecDeque<ServerNotification>,
     bytes: usize,
     ends: usize,
+    /// Deltas of messages that did not fit.
+    missed: usize,
 }
 
 impl Early {
     pub(super) fn push(&mut self, notification: &ServerNotification) {
-        if is_droppable(notification) {
+        if is_droppable(notification) || self.join(notification) {
             return;
         }
         let is_end =
@@ -30,6 +32,7 @@ impl Early {
         if is_end && self.ends < MAX_ENDS {
             self.ends += 1;
         } else if !fits {
+            self.missed += usize::from(matches!(notification, ServerNotification::AgentMessageDelta(_)));
             return;
         } else {
             self.bytes += bytes;
@@ -37,8 +40,27 @@ impl Early {
         self.kept.push_back(notification.clone());
     }
 
-    pub(super) fn take(&mut self) -> VecDeque<ServerNotification> {
-        std::mem::take(self).kept
+    /// Appends a delta to the one before it, if both are of the same item.
+    fn join(&mut self, notification: &ServerNotification) -> bool {
+        let (Some(ServerNotification::AgentMessageDelta(last)), ServerNotification::AgentMessageDelta(next)) =
+            (self.kept.back_mut(), notification)
+        else {
+            return false;
+        };
+        let same = (&last.thread_id, &last.turn_id, &last.item_id)
+            == (&next.thread_id, &next.turn_id, &next.item_id);
+        if !same || self.bytes + next.delta.len() > MAX_BYTES {
+            return false;
+        }
+        last.delta.push_str(&next.delta);
+        self.bytes += next.delta.len();
+        true
+    }
+
+    /// What was kept, and how many deltas of messages were not.
+    pub(super) fn take(&mut self) -> (VecDeque<ServerNotification>, usize) {
+        let early = std::mem::take(self);
+        (early.kept, early.missed)
     }
 }
 
@@ -50,8 +72,7 @@ fn is_droppable(notification: &ServerNotification) -> bool {
     }
     matches!(
         notification,
-        ServerNotification::AgentMessageDelta(_)
-            | ServerNotification::PlanDelta(_)
+        ServerNotification::PlanDelta(_)
             | ServerNotification::CommandOutputDelta(_)
             | ServerNotification::FileChangeOutputDelta(_)
             | ServerNotification::ReasoningSummaryDelta(_)
@@ -69,11 +90,12 @@ fn text_bytes(notification: &ServerNotification) -> usize {
             item_bytes(&params.item)
         }
         ServerNotification::TurnCompleted(params) => params.turn.items.iter().map(item_bytes).sum(),
+        ServerNotification::AgentMessageDelta(params) => params.delta.len(),
         _ => 0,
     }
 }
 
-fn item_bytes(item: &ThreadItem) -> usize {
+pub(super) fn item_bytes(item: &ThreadItem) -> usize {
     match item {
         ThreadItem::AgentMessage(item) => item.text.len(),
         ThreadItem::UserMessage(item) => item.text.len(),

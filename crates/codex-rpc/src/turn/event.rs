@@ -1,66 +1,89 @@
-//! What a progress line shows while a turn runs.
+//! What happens during a turn, for display while it runs.
 
 use std::fmt;
 
-use crate::protocol::{ItemId, RateLimitSnapshot, ThreadId, ThreadTokenUsage};
+use crate::protocol::{ItemId, RateLimitSnapshot, ThreadId, ThreadItem, ThreadTokenUsage};
 
-/// Something to show. Dropping events loses nothing of the outcome.
+/// Something that happened during a turn. The outcome does not depend on whether events are read.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TurnEvent {
-    /// The turn does something else now.
+    /// The turn entered another phase.
     Phase(Phase),
     /// An item began.
-    ItemStarted(ItemLine),
+    ItemStarted(ItemEvent),
     /// An item ended.
-    ItemCompleted(ItemLine),
-    /// A piece of a message of the turn itself. Many: the first to drop.
+    ItemCompleted(ItemEvent),
+    /// A piece of a message of the turn itself, sub-agents excluded. The pieces of one item, in order, are its text.
     MessageDelta {
-        /// The message.
+        /// The message's item.
         item_id: ItemId,
-        /// What comes next.
+        /// The next piece. A reader that falls behind receives several pieces joined into one.
         text: String,
     },
-    /// Something to tell the user.
+    /// A warning for the user.
     Warning(String),
-    /// Codex tries again by itself.
+    /// A request to the model failed, and Codex tries again.
     Retrying {
-        /// What it says, for example `Reconnecting... 1/2`.
+        /// Codex's message, for example `Reconnecting... 1/2`.
         message: String,
-        /// What broke.
+        /// The cause.
         details: Option<String>,
     },
-    /// Tokens of the thread so far.
+    /// The thread's token counts so far.
     TokenUsage(ThreadTokenUsage),
-    /// How much of the plan is used.
+    /// The account's use of its limits.
     RateLimits(RateLimitSnapshot),
-    /// The outcome is there. The last event.
+    /// The reader fell too far behind, and events were discarded at this place.
+    Missed {
+        /// How many events.
+        events: usize,
+    },
+    /// The turn has an outcome. The last event.
     Ended,
 }
 
-/// One line about an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg(feature = "client")]
+impl TurnEvent {
+    /// The bytes of the texts that make an event large.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::MessageDelta { text, .. } | Self::Warning(text) => text.len(),
+            Self::ItemStarted(event) | Self::ItemCompleted(event) => super::early::item_bytes(&event.item),
+            _ => 0,
+        }
+    }
+}
+
+/// The start or the end of an item.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct ItemLine {
-    /// The item's `type`, for example `commandExecution`.
-    pub kind: String,
+pub struct ItemEvent {
+    /// The item, as the server sent it. Boxed, because most events are much smaller.
+    pub item: Box<ThreadItem>,
     /// The sub-agent whose item it is; `None` for the turn itself.
     pub agent: Option<ThreadId>,
-    /// At most [`ItemLine::MAX_CHARS`] characters, without line breaks and control characters. The model wrote parts
-    /// of it: a terminal needs bidi controls taken out as well.
-    pub text: String,
+    /// One line about it: at most [`ItemEvent::MAX_CHARS`] characters, without line breaks and control characters. `None`
+    /// when there is nothing to show. The model wrote parts of it: before it is printed on a terminal, bidirectional
+    /// control characters must be removed as well.
+    pub line: Option<String>,
 }
 
-impl ItemLine {
-    /// The most characters that a line has.
+impl ItemEvent {
+    /// The most characters that [`ItemEvent::line`] has.
     pub const MAX_CHARS: usize = 160;
+
+    /// The item's `type`, for example `commandExecution`.
+    pub fn kind(&self) -> &str {
+        self.item.kind()
+    }
 }
 
-/// What a turn does, coarsely.
+/// What a turn is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Nothing was heard yet.
+    /// Nothing was received yet.
     Starting,
     /// A review began.
     Reviewing,

@@ -37,7 +37,7 @@
 //! # Limitations
 //!
 //! Memory is bounded: very long turns lose their oldest messages and the tail of other lists
-//! ([`TurnOutcome::omitted`]). Deltas are passed on and not kept, so an interrupted message is not part of the outcome.
+//! ([`TurnOutcome::omitted`]). Deltas become events and are not kept, so an interrupted message is not part of the outcome.
 
 mod agents;
 mod describe;
@@ -47,9 +47,10 @@ mod life;
 mod outcome;
 mod record;
 
-pub use event::{ItemLine, Phase, TurnEvent};
+pub use event::{ItemEvent, Phase, TurnEvent};
 pub use outcome::{
-    CommandRun, FailureCause, OutcomeStatus, SubAgent, SubAgentState, TouchedFile, TurnFailure, TurnOutcome,
+    CommandRun, FailureCause, Interruption, OutcomeStatus, SubAgent, SubAgentState, TouchedFile, TurnFailure,
+    TurnOutcome,
 };
 
 use agents::Agents;
@@ -106,6 +107,7 @@ pub struct TurnMachine {
     /// It completed, and its sub-agents have not.
     waits_for_agents: bool,
     interrupt_requested: bool,
+    interruption: Option<Interruption>,
     system_error: bool,
     signs_of_life: u64,
     phase: Phase,
@@ -127,6 +129,7 @@ impl TurnMachine {
             open: false,
             waits_for_agents: false,
             interrupt_requested: false,
+            interruption: None,
             system_error: false,
             signs_of_life: 0,
             phase: Phase::Starting,
@@ -160,8 +163,12 @@ impl TurnMachine {
         self.open = true;
         self.signs_of_life += 1;
         let mut events = Vec::new();
-        for notification in self.early.take() {
+        let (early, missed) = self.early.take();
+        for notification in early {
             events.append(&mut self.notification(&notification));
+        }
+        if missed > 0 {
+            events.push(TurnEvent::Missed { events: missed });
         }
         if let Some(turn) = ended {
             self.turn_completed(turn, &mut events);
@@ -219,6 +226,7 @@ impl TurnMachine {
     /// A turn that completed and waits for its sub-agents ends at once, interrupted.
     pub fn interrupt_requested(&mut self) -> Vec<TurnEvent> {
         self.interrupt_requested = true;
+        self.interruption.get_or_insert(Interruption::Requested);
         let mut events = Vec::new();
         if self.waits_for_agents {
             self.finish(OutcomeStatus::Interrupted, &mut events);
@@ -401,7 +409,10 @@ impl TurnMachine {
                 return self.enter(Phase::Waiting, events);
             }
             TurnStatus::Completed => self.completed(),
-            TurnStatus::Interrupted => OutcomeStatus::Interrupted,
+            TurnStatus::Interrupted => {
+                self.interruption.get_or_insert(Interruption::Elsewhere);
+                OutcomeStatus::Interrupted
+            }
             TurnStatus::Failed => self.failed_by(turn.error.as_ref()),
             TurnStatus::InProgress | TurnStatus::Other(_) => {
                 let status = turn.status.to_string();
@@ -490,10 +501,9 @@ impl TurnMachine {
         {
             self.enter(phase, events);
         }
-        if let Some(text) = describe::line(item, stage) {
-            let line = ItemLine { kind: item.kind().to_owned(), agent: agent.cloned(), text };
-            events.push(if done { TurnEvent::ItemCompleted(line) } else { TurnEvent::ItemStarted(line) });
-        }
+        let line = describe::line(item, stage);
+        let event = ItemEvent { item: Box::new(item.clone()), agent: agent.cloned(), line };
+        events.push(if done { TurnEvent::ItemCompleted(event) } else { TurnEvent::ItemStarted(event) });
     }
 
     /// Records what an item leaves behind.
@@ -556,6 +566,7 @@ impl TurnMachine {
         }
         if self.interrupt_requested {
             let mut events = Vec::new();
+            self.interruption = Some(Interruption::Unconfirmed(message));
             self.finish(OutcomeStatus::Interrupted, &mut events);
             return events;
         }
@@ -594,6 +605,7 @@ impl TurnMachine {
             kind: self.kind,
             thread_id: self.thread.clone(),
             turn_id: self.turn.clone(),
+            interruption: self.interruption.take().filter(|_| status == OutcomeStatus::Interrupted),
             status,
             final_message,
             reasoning: record.take_reasoning(),

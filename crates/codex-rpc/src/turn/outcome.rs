@@ -1,5 +1,8 @@
 //! How a turn ended, and what is left of it.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::protocol::{
     AgentMessageItem, FileUpdateChange, ItemId, ItemStatus, PatchChangeKind, RateLimitSnapshot,
     RequestFailure, ThreadId, ThreadTokenUsage, TurnError, TurnId,
@@ -19,6 +22,8 @@ pub struct TurnOutcome {
     pub turn_id: Option<TurnId>,
     /// How it ended.
     pub status: OutcomeStatus,
+    /// Who interrupted it; `None` unless it was interrupted.
+    pub interruption: Option<Interruption>,
     /// The last thing said: the review of a review, else the answer, as far as there is one.
     ///
     /// It is here for failed and interrupted turns as well, to be shown. Take decisions from
@@ -71,16 +76,39 @@ impl TurnOutcome {
         self.errors.iter().rev().find_map(TurnError::http_status)
     }
 
-    /// The failure for people: the cause, then what led to it, latest first, nothing twice.
+    /// The answer of a success, or why there is none: [`FailureCause::Interrupted`] for an interrupted turn, else the
+    /// failure. A compaction succeeds with an empty answer.
     ///
-    /// Empty unless the turn failed.
+    /// # Errors
+    /// The turn failed or was interrupted. The message is the whole [`Self::cause_chain`].
+    pub fn into_result(self: Arc<Self>) -> Result<String, TurnFailure> {
+        let cause = match &self.status {
+            OutcomeStatus::Completed => {
+                let owned = Arc::unwrap_or_clone(self);
+                return Ok(owned.final_message.unwrap_or_default());
+            }
+            OutcomeStatus::Interrupted => FailureCause::Interrupted,
+            OutcomeStatus::Failed(failure) => failure.cause.clone(),
+        };
+        Err(TurnFailure { cause, message: self.cause_chain().join(": ") })
+    }
+
+    /// The failure or interruption for people: its reason, then what led to it, latest first, nothing twice.
+    ///
+    /// Empty only when the turn completed.
     pub fn cause_chain(&self) -> Vec<String> {
-        let Some(failure) = self.failure() else { return Vec::new() };
+        let reason = match &self.status {
+            OutcomeStatus::Completed => return Vec::new(),
+            OutcomeStatus::Interrupted => {
+                self.interruption.as_ref().map_or("the turn was interrupted".to_owned(), ToString::to_string)
+            }
+            OutcomeStatus::Failed(failure) => failure.message.clone(),
+        };
         let led_to_it = self.errors.iter().rev().flat_map(|error| {
             std::iter::once(error.message.as_str()).chain(error.additional_details.as_deref())
         });
         let mut chain: Vec<String> = Vec::new();
-        for line in std::iter::once(failure.message.as_str()).chain(led_to_it) {
+        for line in std::iter::once(reason.as_str()).chain(led_to_it) {
             if !line.trim().is_empty() && !chain.iter().any(|known| known.contains(line)) {
                 chain.push(line.to_owned());
             }
@@ -103,6 +131,39 @@ pub enum OutcomeStatus {
     Interrupted,
     /// It failed.
     Failed(TurnFailure),
+}
+
+impl OutcomeStatus {
+    /// The status as one lower-case word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Interrupted => "interrupted",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// Who interrupted a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Interruption {
+    /// This client, and the server confirmed it.
+    Requested,
+    /// This client. The server did not confirm it: it took too long, or went away, as the text says.
+    Unconfirmed(String),
+    /// The server, or another client of it.
+    Elsewhere,
+}
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.write_str("the turn was interrupted by this client"),
+            Self::Unconfirmed(why) => write!(f, "the turn was interrupted by this client: {why}"),
+            Self::Elsewhere => f.write_str("the turn was interrupted by the server or by another client"),
+        }
+    }
 }
 
 /// Why a turn failed.
@@ -136,6 +197,8 @@ pub enum FailureCause {
     ThreadClosed,
     /// It ended with a status that this version does not know.
     UnknownStatus(String),
+    /// It was interrupted. Only in the error of [`TurnOutcome::into_result`]: an interrupted turn has not failed.
+    Interrupted,
 }
 
 /// A file that a patch changed.

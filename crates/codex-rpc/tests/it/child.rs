@@ -29,7 +29,7 @@ fn alive(pid: &str) -> bool {
 async fn gone(pid: &str) {
     let wait = async {
         while alive(pid) {
-            tokio::time::sleep(Duration::from_millis(5)).await; // tidy: allow(sleep) between two looks at a state, with a limit
+            tokio::time::sleep(Duration::from_millis(5)).await; // sleep: between two looks at a state, with a limit
         }
     };
     tokio::time::timeout(SOON, wait).await.unwrap_or_else(|_| panic!("process {pid} lives on"));

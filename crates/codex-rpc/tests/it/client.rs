@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use codex_rpc::client::{Client, ClientErrorKind, ClientOptions, TurnLimits};
 use codex_rpc::peer::{CloseReason, RequestError};
-use codex_rpc::protocol::{MAX_INPUT_CHARS, ReviewStartParams, ReviewTarget, ThreadId, TurnStartParams};
+use codex_rpc::protocol::{
+    ThreadId,
+    review::{ReviewStartParams, ReviewTarget},
+    turn::{MAX_INPUT_CHARS, TurnStartParams},
+};
 use codex_rpc::transport::Connection;
 use codex_rpc::turn::{FailureCause, OutcomeStatus, TurnEvent};
 use serde_json::{Value, json};
@@ -13,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, 
 const SOON: Duration = Duration::from_secs(10);
 
 /// The app-server that the test plays.
-struct Server {
+pub(crate) struct Server {
     reader: Lines<BufReader<ReadHalf<DuplexStream>>>,
     writer: WriteHalf<DuplexStream>,
 }
@@ -27,7 +31,7 @@ impl Server {
     }
 
     /// The next request, which must be of this method.
-    async fn expect(&mut self, method: &str) -> Value {
+    pub(crate) async fn expect(&mut self, method: &str) -> Value {
         let message = self.read().await;
         assert_eq!(message["method"], method, "{message}");
         message
@@ -45,19 +49,19 @@ impl Server {
         self.send(json!({"method": method, "params": params})).await;
     }
 
-    async fn message(&mut self, text: &str) {
+    pub(crate) async fn message(&mut self, text: &str) {
         let item =
             json!({"type": "agentMessage", "id": format!("m-{text}"), "text": text, "phase": "final_answer"});
         self.notify("item/completed", json!({"threadId": "t", "turnId": "u", "item": item})).await;
     }
 
-    async fn completed(&mut self, status: &str) {
+    pub(crate) async fn completed(&mut self, status: &str) {
         let turn = json!({"id": "u", "items": [], "status": status, "error": null});
         self.notify("turn/completed", json!({"threadId": "t", "turn": turn})).await;
     }
 
     /// Answers the interrupt of turn `u`, and the cleaning after it.
-    async fn interrupted(&mut self) {
+    pub(crate) async fn interrupted(&mut self) {
         let request = self.expect("turn/interrupt").await;
         assert_eq!(request["params"], json!({"threadId": "t", "turnId": "u"}));
         self.answer(&request, json!({})).await;
@@ -87,7 +91,7 @@ fn prompt(text: &str) -> TurnStartParams {
 }
 
 /// A client with a turn `u` that runs on thread `t`.
-async fn running(limits: TurnLimits) -> (Client, Server, codex_rpc::client::Turn) {
+pub(crate) async fn running(limits: TurnLimits) -> (Client, Server, codex_rpc::client::TurnHandle) {
     let (client, mut server) = connect().await;
     let start = tokio::spawn({
         let client = client.clone();
@@ -172,7 +176,7 @@ async fn an_interrupt_that_nobody_answers_ends_as_well() {
 /// d05, the machine's half is in the turn's tests: a retried error is no sign of life.
 #[tokio::test(start_paused = true)]
 async fn d05_retries_for_ever_end_by_the_idle_deadline_with_the_cause() {
-    let limits = TurnLimits { idle: Duration::from_secs(30), ..TurnLimits::default() };
+    let limits = TurnLimits::default().idle(Duration::from_secs(30));
     let (_client, mut server, turn) = running(limits).await;
     let serving = tokio::spawn(async move {
         loop {
@@ -187,7 +191,7 @@ async fn d05_retries_for_ever_end_by_the_idle_deadline_with_the_cause() {
                     server.answer(&clean, json!({})).await;
                     return;
                 }
-                // tidy: allow(sleep) the clock is paused: this is what the server does every five seconds
+                // sleep: the clock is paused: this is what the server does every five seconds
                 () = tokio::time::sleep(Duration::from_secs(5)) => server.notify("error", params).await,
             }
         }
@@ -201,18 +205,14 @@ async fn d05_retries_for_ever_end_by_the_idle_deadline_with_the_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn signs_of_life_hold_the_idle_deadline_off_but_not_the_total_one() {
-    let limits = TurnLimits {
-        idle: Duration::from_secs(30),
-        total: Duration::from_secs(100),
-        ..TurnLimits::default()
-    };
+    let limits = TurnLimits::default().idle(Duration::from_secs(30)).total(Duration::from_secs(100));
     let (_client, mut server, turn) = running(limits).await;
     let started = tokio::time::Instant::now();
     let serving = tokio::spawn(async move {
         for count in 0.. {
             tokio::select! {
                 request = server.read() => return request,
-                // tidy: allow(sleep) the clock is paused
+                // sleep: the clock is paused
                 () = tokio::time::sleep(Duration::from_secs(20)) => server.message(&count.to_string()).await,
             }
         }

@@ -14,6 +14,7 @@ mod frame_model;
 mod peer;
 mod protocol_contract;
 mod protocol_recorded;
+mod turn_handle;
 mod turn_model;
 mod turn_property;
 mod turn_replay;

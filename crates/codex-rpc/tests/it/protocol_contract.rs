@@ -9,7 +9,10 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{
+    account::*, approval::*, config::*, initialize::*, item::*, model::*, notification::*, review::*,
+    server_request::*, thread::*, turn::*, *,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -91,7 +94,7 @@ fn schemas() -> Option<&'static Schemas> {
                     child.kill().unwrap();
                     panic!("codex did not write its schema within two minutes");
                 }
-                None => std::thread::sleep(Duration::from_millis(10)), // tidy: allow(sleep) between two looks, with a limit
+                None => std::thread::sleep(Duration::from_millis(10)), // sleep: between two looks, with a limit
             }
         };
         assert!(status.success(), "codex app-server generate-json-schema: {status}");

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{
+    account::*, config::*, error::*, initialize::*, item::*, model::*, notification::*, review::*,
+    server_request::*, thread::*, turn::*, *,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;

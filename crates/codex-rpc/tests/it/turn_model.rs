@@ -1,7 +1,7 @@
 //! The promises of the turn machine, checked step by step. Also for `fuzz/targets`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{error::*, notification::*, turn::*, *};
 use codex_rpc::turn::*;
 
 /// One thing that can happen to a machine.

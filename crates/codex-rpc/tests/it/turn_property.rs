@@ -1,7 +1,7 @@
 //! Whatever comes in whatever order: the machine never panics, never ends twice, and never reports success without a
 //! completed turn.
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{notification::*, review::*, turn::*, *};
 use codex_rpc::turn::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! The turn machine against recorded exchanges with the real app-server: every one has its expected outcome here.
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{notification::*, review::*, thread::*, turn::*, *};
 use codex_rpc::turn::*;
 
 use crate::protocol_recorded::{Frame, Message, Recording, recordings};

@@ -3,7 +3,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "json! writes values, and tests are read more than run")]
 
-use codex_rpc::protocol::*;
+use codex_rpc::protocol::{error::*, item::*, notification::*, turn::*};
 use codex_rpc::turn::*;
 use serde_json::{Value, json};
 
@@ -517,7 +517,9 @@ fn progress_follows_the_items() {
         .iter()
         .map(|event| match event {
             TurnEvent::Phase(phase) => format!("[{phase}]"),
-            TurnEvent::ItemStarted(line) | TurnEvent::ItemCompleted(line) => line.text.clone(),
+            TurnEvent::ItemStarted(event) | TurnEvent::ItemCompleted(event) => {
+                event.line.clone().unwrap_or_else(|| format!("({} without a line)", event.kind()))
+            }
             TurnEvent::TokenUsage(usage) => format!("{} tokens", usage.total.total_tokens),
             TurnEvent::RateLimits(limits) => format!("{}%", limits.primary.unwrap().used_percent),
             TurnEvent::Warning(text) => format!("warning: {text}"),
@@ -526,6 +528,7 @@ fn progress_follows_the_items() {
         .collect();
     let expected = [
         "[investigating]",
+        "(reasoning without a line)",
         "Thinking",
         "[editing]",
         "Editing a.rs",

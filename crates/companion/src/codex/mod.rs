@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use codex_rpc::client::TurnLimits;
 use codex_rpc::policy::AllowList;
-use codex_rpc::protocol::ReviewTarget;
+use codex_rpc::protocol::review::ReviewTarget;
 use codex_rpc::turn::TurnOutcome;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codex_rpc::client::Client;
-use codex_rpc::protocol::ModelListParams;
+use codex_rpc::protocol::model::ModelListParams;
 
 use super::TurnRequest;
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use codex_rpc::client::Observer;
-use codex_rpc::policy::Answer;
+use codex_rpc::policy::PolicyAnswer;
 use codex_rpc::protocol::ServerRequest;
 
 use crate::observer::RunObserver;
@@ -25,7 +25,7 @@ impl AnsweredRequests {
 }
 
 impl Observer for AnsweredRequests {
-    fn answered(&self, request: &ServerRequest, answer: &Answer) {
+    fn answered(&self, request: &ServerRequest, answer: &PolicyAnswer) {
         let what = match request {
             ServerRequest::CommandApproval(asked) => asked.command.clone().unwrap_or_default(),
             ServerRequest::FileChangeApproval(asked) => asked.paths.clone().unwrap_or_default().join(", "),
@@ -33,11 +33,11 @@ impl Observer for AnsweredRequests {
             _ => String::new(),
         };
         let how = match answer {
-            Answer::Result(result) => {
+            PolicyAnswer::Result(result) => {
                 let words = result.get("decision").or_else(|| result.get("action"));
                 words.map_or_else(|| "answered".to_owned(), |words| words.to_string().replace('"', ""))
             }
-            _ => "refused".to_owned(),
+            PolicyAnswer::Error(_) => "refused".to_owned(),
         };
         let note = format!("Codex asks {}: {how}: {what}", request.method());
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,8 +2,11 @@
 
 use codex_rpc::client::Client;
 use codex_rpc::protocol::{
-    SandboxMode, Thread, ThreadId, ThreadListParams, ThreadOpened, ThreadResumeParams, ThreadSetNameParams,
-    ThreadStartParams,
+    ThreadId,
+    approval::SandboxMode,
+    thread::{
+        Thread, ThreadListParams, ThreadOpened, ThreadResumeParams, ThreadSetNameParams, ThreadStartParams,
+    },
 };
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use codex_rpc::client::{Client, Observer, Turn};
+use codex_rpc::client::{Client, Observer, TurnHandle};
 use codex_rpc::policy::{Decline, Policy};
 use codex_rpc::protocol::{
-    AccountReadParams, ApprovalPolicy, ReviewStartParams, SandboxPolicy, ThreadId, TurnStartParams,
+    ThreadId,
+    account::AccountReadParams,
+    approval::{ApprovalPolicy, SandboxPolicy},
+    review::ReviewStartParams,
+    turn::TurnStartParams,
 };
 use codex_rpc::transport::ChildHandle;
 use codex_rpc::turn::{Phase, TurnEvent, TurnOutcome};
@@ -78,7 +82,7 @@ async fn run_with(
 
 /// A turn that runs.
 struct Started {
-    turn: Turn,
+    turn: TurnHandle,
     thread: ThreadId,
     warnings: Vec<String>,
     /// The request that names the thread.
@@ -133,7 +137,7 @@ pub(super) fn approval_policy(request: &TurnRequest) -> ApprovalPolicy {
 
 /// Reports what a turn does until it ends.
 async fn follow(
-    mut turn: Turn,
+    mut turn: TurnHandle,
     observer: &mut dyn RunObserver,
     stop: &mut Stop,
     answers: &AnsweredRequests,
@@ -164,8 +168,16 @@ fn show(observer: &mut dyn RunObserver, event: &TurnEvent) {
     match event {
         TurnEvent::Phase(Phase::Done | Phase::Failed | Phase::Cancelled) => observer.finish(),
         TurnEvent::Phase(phase) => observer.phase(phase.as_str()),
-        TurnEvent::ItemStarted(line) => observer.activity(&line.text, false),
-        TurnEvent::ItemCompleted(line) => observer.activity(&line.text, true),
+        TurnEvent::ItemStarted(item) => {
+            if let Some(line) = &item.line {
+                observer.activity(line, false);
+            }
+        }
+        TurnEvent::ItemCompleted(item) => {
+            if let Some(line) = &item.line {
+                observer.activity(line, true);
+            }
+        }
         TurnEvent::Warning(text) => observer.note(text),
         TurnEvent::Retrying { message, details } => match details {
             Some(details) => observer.note(&format!("{message} ({details})")),

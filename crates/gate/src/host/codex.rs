@@ -4,7 +4,7 @@
 //! observed with it. Its input is that of Claude Code with a `model` and a `turn_id`, which stays the same while the turn is
 //! blocked. Its output knows `decision`, `reason`, `systemMessage`, `continue`, `stopReason` and `suppressOutput`; with any other
 //! member, `hookSpecificOutput` included, the hook counts as failed and the turn ends. A block needs a reason, which becomes the
-//! agent's next prompt. Codex bounds no rounds: [`crate::Policy::max_rounds`] does.
+//! agent's next prompt. Codex does not bound the number of rounds: [`crate::Policy::max_rounds`] does.
 
 use serde_json::json;
 
@@ -14,13 +14,13 @@ use crate::{Decision, Wording};
 /// Reads the hook's standard input, as [`super::claude::read`] does.
 ///
 /// # Errors
-/// [`BadInput`] for what is no JSON object, has members of other types than documented, or belongs to another hook.
+/// [`BadInput`] for input that is not a JSON object, has members of other types than documented, or belongs to another hook.
 pub fn read(input: &[u8]) -> Result<StopInput, BadInput> {
     read_stop(input)
 }
 
 /// The hook's standard output: one JSON document without a line break, for exit code 0, the same for both hooks. `None` when
-/// there is nothing to say, because the gate is off.
+/// there is no output, because the gate is off.
 #[must_use]
 pub fn answer(decision: &Decision, wording: &Wording) -> Option<String> {
     let document = match wording.feedback(decision) {

@@ -1,9 +1,9 @@
 //! git: the `pre-push` and `pre-commit` hooks. Any exit code but 0 stops git (githooks(5)); what the hook prints is shown.
 
 use super::{BadInput, exit};
-use crate::{Decision, GateRequest, Tree, Turn, Wording};
+use crate::{Decision, GateRequest, TreeSnapshot, TurnPosition, Wording};
 
-/// What a push would send.
+/// The input of `pre-push`: what a push would send.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PrePush {
@@ -21,20 +21,20 @@ pub struct PushedRef {
     pub local_oid: Option<String>,
     /// The remote reference.
     pub remote_ref: String,
-    /// Where the remote reference stands, as far as known; `None` if it is new.
+    /// The commit of the remote reference, as far as known; `None` if it is new.
     pub remote_oid: Option<String>,
 }
 
 impl PrePush {
-    /// Reads the standard input of `pre-push`: a line `local-ref local-oid remote-ref remote-oid` for each reference; none at
-    /// all is fine.
+    /// Reads the standard input of `pre-push`: one line `local-ref local-oid remote-ref remote-oid` for each reference.
+    /// No line at all is valid.
     ///
     /// # Errors
     /// [`BadInput`] for a line of another form.
     pub fn read(input: &[u8]) -> Result<Self, BadInput> {
         let input = String::from_utf8_lossy(input);
         let refs = input.lines().filter(|line| !line.trim().is_empty()).map(|line| {
-            // From the right: the local side may be a revision with spaces in it.
+            // From the right, because the local side may be a revision that contains spaces.
             let mut fields = line.trim_end().rsplitn(4, ' ');
             let (remote_oid, remote_ref, local_oid, local_ref) =
                 (fields.next(), fields.next(), fields.next(), fields.next());
@@ -50,13 +50,13 @@ impl PrePush {
         Ok(Self { refs: refs.collect::<Result<_, _>>()? })
     }
 
-    /// The references that bring commits to the remote side. When there are none, the decision is
-    /// [`Skip::NothingToReview`](crate::Skip::NothingToReview).
+    /// The references that send commits to the remote side. When there are none, the decision is
+    /// [`SkipReason::NothingToReview`](crate::SkipReason::NothingToReview).
     pub fn sent(&self) -> impl Iterator<Item = &PushedRef> {
         self.refs.iter().filter(|pushed| pushed.local_oid.is_some() && pushed.local_oid != pushed.remote_oid)
     }
 
-    /// The question. Its fingerprint is made of the commits on both sides, so that the same push is reviewed once.
+    /// The request. Its fingerprint consists of the commits on both sides, so that the same push is reviewed once.
     #[must_use]
     pub fn request(&self) -> GateRequest {
         let side = |oid: &Option<String>| oid.clone().unwrap_or_else(|| "new".to_owned());
@@ -66,27 +66,27 @@ impl PrePush {
             .collect();
         spans.sort();
         spans.dedup();
-        GateRequest::new("git pre-push", Turn::Single)
-            .with_tree(Tree::new(format!("push {}", spans.join(" "))))
+        GateRequest::new("git pre-push", TurnPosition::Single)
+            .tree(TreeSnapshot::new(format!("push {}", spans.join(" "))))
     }
 }
 
-/// The question of a `pre-commit` hook, which has no input. The caller says what the index holds, as a tree.
+/// The request of a `pre-commit` hook, which has no input. The caller adds a snapshot of the index.
 #[must_use]
 pub fn pre_commit() -> GateRequest {
-    GateRequest::new("git pre-commit", Turn::Single)
+    GateRequest::new("git pre-commit", TurnPosition::Single)
 }
 
-/// What the hook is to print, all of it on standard error, and to exit with.
+/// What the hook must print, all of it on standard error, and its exit code.
 #[must_use]
-pub fn answer(decision: &Decision, wording: &Wording) -> exit::Exit {
-    let exit::Exit { code, stdout, stderr } = exit::answer(decision, wording);
-    // What to change begins with what the line says.
-    exit::Exit { code, stdout: String::new(), stderr: if stdout.is_empty() { stderr } else { stdout } }
+pub fn answer(decision: &Decision, wording: &Wording) -> exit::Output {
+    let exit::Output { code, stdout, stderr } = exit::answer(decision, wording);
+    // The text for standard output begins with the content of the line.
+    exit::Output { code, stdout: String::new(), stderr: if stdout.is_empty() { stderr } else { stdout } }
 }
 
-/// An object id; all zeros are none.
-#[expect(clippy::option_option, reason = "the outer option is whether it has the form of an id")]
+/// Reads an object id; all zeros mean that there is none.
+#[expect(clippy::option_option, reason = "the outer option is whether the text has the form of an id")]
 fn oid(text: &str) -> Option<Option<String>> {
     let hex = (40..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     hex.then(|| text.bytes().any(|byte| byte != b'0').then(|| text.to_owned()))

@@ -1,5 +1,5 @@
-//! The words of the hosts: each module turns a host's input into a [`GateRequest`] and a
-//! [`Decision`](crate::Decision) into what that host reads. All of it is pure: bytes in, values and text out.
+//! The protocols of the hosts: each module turns a host's input into a [`GateRequest`], and a
+//! [`Decision`](crate::Decision) into the output that the host reads. All of it is pure: bytes in, values and text out.
 
 pub mod claude;
 pub mod codex;
@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::{GateRequest, NotReviewed, Turn, Why};
+use crate::{FailureKind, GateRequest, NotReviewed, TurnPosition};
 
-/// A host's input that is not what the host documents. Hand it to [`crate::decide_failed`], with
+/// A host's input that does not have the documented form. Pass it to [`crate::decide_failed`], with
 /// [`GateRequest::unreadable`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
@@ -31,17 +31,17 @@ impl BadInput {
 
 impl From<BadInput> for NotReviewed {
     fn from(bad: BadInput) -> Self {
-        Self::new(Why::BadInput, bad.detail)
+        Self::new(FailureKind::BadInput, bad.detail)
     }
 }
 
-/// Which of an agent's hooks calls.
+/// Which of an agent's hooks was called. Exhaustive on purpose: both have an output of their own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum StopEvent {
-    /// The agent wants to end its turn. Also what is assumed when the input does not say.
+    /// The agent is about to end its turn. Also assumed when the input does not say.
     #[default]
     Stop,
-    /// A sub-agent wants to end.
+    /// A sub-agent is about to end.
     SubagentStop,
 }
 
@@ -56,19 +56,19 @@ impl StopEvent {
     }
 }
 
-/// What an agent's hook was called with.
+/// The input of an agent's hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StopInput {
     /// Which hook.
     pub event: StopEvent,
-    /// The question; its tree and its reviewer are for the caller to fill in.
+    /// The request; the caller adds its tree and its reviewer.
     pub request: GateRequest,
     /// The session's transcript.
     pub transcript_path: Option<PathBuf>,
-    /// The host's permission mode, in its words.
+    /// The host's permission mode, as the host names it.
     pub permission_mode: Option<String>,
-    /// The agent's model, if the host tells.
+    /// The agent's model, if the host reports it.
     pub model: Option<String>,
 }
 
@@ -76,39 +76,39 @@ pub struct StopInput {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RawStop {
-    hook_event_name: Option<Lossy>,
-    session_id: Option<Lossy>,
-    turn_id: Option<Lossy>,
-    agent_id: Option<Lossy>,
-    cwd: Option<Lossy>,
-    transcript_path: Option<Lossy>,
-    permission_mode: Option<Lossy>,
-    model: Option<Lossy>,
+    hook_event_name: Option<LossyString>,
+    session_id: Option<LossyString>,
+    turn_id: Option<LossyString>,
+    agent_id: Option<LossyString>,
+    cwd: Option<LossyString>,
+    transcript_path: Option<LossyString>,
+    permission_mode: Option<LossyString>,
+    model: Option<LossyString>,
     stop_hook_active: Option<bool>,
-    last_assistant_message: Option<Lossy>,
+    last_assistant_message: Option<LossyString>,
 }
 
-/// A string that need not be valid Unicode: a host that cuts a message in the middle of an emoji writes a lone surrogate,
-/// and that is no reason to call its input broken.
+/// A string that need not be valid Unicode: a host that cuts a message in the middle of an emoji writes a lone surrogate, and
+/// its input must be read nevertheless. The field is public on purpose: this is only a way to deserialise.
 #[derive(Debug, Default)]
-pub struct Lossy(pub String);
+pub struct LossyString(pub String);
 
-impl<'de> Deserialize<'de> for Lossy {
+impl<'de> Deserialize<'de> for LossyString {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
         impl de::Visitor<'_> for Bytes {
-            type Value = Lossy;
+            type Value = LossyString;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Lossy, E> {
-                Ok(Lossy(text.to_owned()))
+            fn visit_str<E>(self, text: &str) -> Result<LossyString, E> {
+                Ok(LossyString(text.to_owned()))
             }
 
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Lossy, E> {
-                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<LossyString, E> {
+                Ok(LossyString(String::from_utf8_lossy(bytes).into_owned()))
             }
         }
         deserializer.deserialize_bytes(Bytes)
@@ -124,18 +124,19 @@ fn read_stop(input: &[u8]) -> Result<StopInput, BadInput> {
         return Err(BadInput::new("the input is not a JSON object"));
     }
     let raw: RawStop = serde_json::from_slice(input).map_err(|error| BadInput::new(error.to_string()))?;
-    let text = |lossy: Option<Lossy>| lossy.map(|Lossy(text)| text).filter(|text| !text.is_empty());
-    let path = |lossy: Option<Lossy>| text(lossy).map(PathBuf::from);
+    let text =
+        |lossy: Option<LossyString>| lossy.map(|LossyString(text)| text).filter(|text| !text.is_empty());
+    let path = |lossy: Option<LossyString>| text(lossy).map(PathBuf::from);
 
     let event = match text(raw.hook_event_name).as_deref() {
         None | Some("Stop") => StopEvent::Stop,
         Some("SubagentStop") => StopEvent::SubagentStop,
-        Some(other) => return Err(BadInput::new(format!("the input is that of the {other} hook"))),
+        Some(other) => return Err(BadInput::new(format!("the input belongs to the {other} hook"))),
     };
     let turn = match (text(raw.turn_id), raw.stop_hook_active.unwrap_or(false)) {
-        (Some(name), _) => Turn::Named(name),
-        (None, true) => Turn::Continuing,
-        (None, false) => Turn::First,
+        (Some(name), _) => TurnPosition::Named(name),
+        (None, true) => TurnPosition::Continuing,
+        (None, false) => TurnPosition::First,
     };
     let mut request = GateRequest::new(text(raw.session_id).unwrap_or_default(), turn);
     request.agent = text(raw.agent_id).filter(|_| event == StopEvent::SubagentStop);

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use codex_gate::{Answer, CommandReviewer, NotReviewed, Outcome, Prompt, Reply, Reviewer, Why};
+use codex_gate::{
+    CommandReviewer, FailureKind, NotReviewed, Prompt, Reply, ReviewOutcome, Reviewed, Reviewer,
+};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -25,7 +27,7 @@ async fn content(path: &Path) -> String {
         loop {
             match fs::read_to_string(path) {
                 Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
-                // tidy: allow(sleep) between two looks, with a limit
+                // sleep: between two looks, with a limit
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -41,7 +43,7 @@ async fn gone(pid: &str) {
     };
     let look = async {
         while lives() {
-            // tidy: allow(sleep) between two looks, with a limit
+            // sleep: between two looks, with a limit
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -53,9 +55,9 @@ async fn the_prompt_goes_in_and_the_verdict_comes_out() {
     let prompt = "quotes \" ' \\ and $(touch x)\nand é".repeat(10_000);
     let folder = tempfile::tempdir().unwrap();
     let reviewer =
-        shell("cat > prompt; echo 'BLOCK: it is too long'; echo noise >&2").in_directory(folder.path());
-    let answer: Answer = ask(&reviewer, &prompt).await.into();
-    assert!(matches!(answer.outcome, Outcome::Block { reason, .. } if reason == "it is too long"));
+        shell("cat > prompt; echo 'BLOCK: it is too long'; echo noise >&2").directory(folder.path());
+    let answer: Reviewed = ask(&reviewer, &prompt).await.into();
+    assert!(matches!(answer.outcome, ReviewOutcome::Block { reason, .. } if reason == "it is too long"));
     assert_eq!(fs::read_to_string(folder.path().join("prompt")).unwrap(), prompt, "byte for byte");
 }
 
@@ -69,21 +71,24 @@ async fn a_program_need_not_read_its_prompt() {
 #[tokio::test]
 async fn a_failed_program_has_no_verdict() {
     let failure = ask(&shell("echo ALLOW: fine; echo no key >&2; exit 3"), "").await.unwrap_err();
-    assert_eq!(failure.why, Why::Failed);
+    assert_eq!(failure.kind, FailureKind::Failed);
     assert!(failure.detail.contains('3') && failure.detail.ends_with("no key"), "{}", failure.detail);
     let failure = ask(&shell("echo ALLOW: fine; kill -9 $$"), "").await.unwrap_err();
-    assert_eq!(failure.why, Why::Failed);
+    assert_eq!(failure.kind, FailureKind::Failed);
     let failure = ask(&CommandReviewer::new("/no/such/reviewer", [""; 0]), "").await.unwrap_err();
-    assert_eq!(failure.why, Why::ReviewerMissing);
-    let answer: Answer = ask(&shell("true"), "").await.into();
-    assert!(matches!(answer.outcome, Outcome::NotReviewed(NotReviewed { why: Why::Unparseable, .. })));
+    assert_eq!(failure.kind, FailureKind::ReviewerMissing);
+    let answer: Reviewed = ask(&shell("true"), "").await.into();
+    assert!(matches!(
+        answer.outcome,
+        ReviewOutcome::NotReviewed(NotReviewed { kind: FailureKind::Unparseable, .. })
+    ));
 }
 
 #[tokio::test]
 async fn a_long_answer_is_no_answer() {
     let reviewer = shell("echo ALLOW: fine; while :; do echo more and more; done").output_bytes(100_000);
     let failure = ask(&reviewer, "").await.unwrap_err();
-    assert_eq!(failure.why, Why::Failed);
+    assert_eq!(failure.kind, FailureKind::Failed);
     assert!(failure.detail.contains("more than 100000 bytes"));
     let exact = shell("printf 'ALLOW:fine'").output_bytes(10);
     assert_eq!(ask(&exact, "").await.unwrap().text, "ALLOW:fine");
@@ -93,9 +98,9 @@ async fn a_long_answer_is_no_answer() {
 #[tokio::test]
 async fn d35_time_runs_out_for_the_whole_group() {
     let folder = tempfile::tempdir().unwrap();
-    let reviewer = shell("sleep 1000 & echo $! > pid; trap '' TERM; wait").in_directory(folder.path());
+    let reviewer = shell("sleep 1000 & echo $! > pid; trap '' TERM; wait").directory(folder.path());
     let failure = reviewer.review(&Prompt::custom("", "test"), Duration::from_millis(300)).await.unwrap_err();
-    assert_eq!(failure.why, Why::TimedOut);
+    assert_eq!(failure.kind, FailureKind::TimedOut);
     gone(&content(&folder.path().join("pid")).await).await;
 }
 
@@ -103,7 +108,7 @@ async fn d35_time_runs_out_for_the_whole_group() {
 async fn what_a_program_leaves_behind_ends_with_it() {
     let folder = tempfile::tempdir().unwrap();
     // The background process holds the pipes open.
-    let reviewer = shell("sleep 1000 & echo $! > pid; echo ALLOW: fine").in_directory(folder.path());
+    let reviewer = shell("sleep 1000 & echo $! > pid; echo ALLOW: fine").directory(folder.path());
     assert_eq!(ask(&reviewer, "").await.unwrap().text, "ALLOW: fine\n");
     gone(&content(&folder.path().join("pid")).await).await;
 }
@@ -111,7 +116,7 @@ async fn what_a_program_leaves_behind_ends_with_it() {
 #[tokio::test]
 async fn dropping_the_review_ends_the_group() {
     let folder = tempfile::tempdir().unwrap();
-    let reviewer = shell("sleep 1000 & echo $! > pid; wait").in_directory(folder.path());
+    let reviewer = shell("sleep 1000 & echo $! > pid; wait").directory(folder.path());
     let (prompt, file) = (Prompt::custom("", "test"), folder.path().join("pid"));
     let pid = tokio::select! {
         _ = reviewer.review(&prompt, LONG) => panic!("it cannot have ended"),
@@ -123,5 +128,5 @@ async fn dropping_the_review_ends_the_group() {
 #[test]
 fn a_reviewer_is_known_by_what_it_runs() {
     assert_eq!(CommandReviewer::new("claude", ["-p"]).name(), "command claude -p");
-    assert_eq!(CommandReviewer::new("claude", ["-p"]).named("sonnet").name(), "sonnet");
+    assert_eq!(CommandReviewer::new("claude", ["-p"]).reviewer_name("sonnet").name(), "sonnet");
 }

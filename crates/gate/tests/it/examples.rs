@@ -1,6 +1,7 @@
 //! The programs under `examples/`, run as their readers would.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use codex_testkit::app_server::{Script, Step, Turn};
@@ -21,14 +22,21 @@ fn run(command: &mut Command, input: &str) -> (Output, String) {
     (output, stdout)
 }
 
-fn gate(turn: Turn) -> (Option<i32>, String, String) {
+/// Runs the gate's example once, with a Codex whose turn is like this, on a state directory.
+fn gate_in(directory: &Path, turn: Turn) -> (Option<i32>, String, String) {
     let codex = ScriptedCodex::new(Script::new().turn(turn));
     let (name, value) = codex.env();
     let mut gate = Command::new(example(MANIFEST, "gate"));
-    let (output, stdout) = run(gate.arg(codex.program()).env(name, value), "+let shown = items.len() - 1;\n");
-    let asked = codex.received().into_iter().find(|message| message["method"] == "turn/start").unwrap();
-    assert!(asked["params"]["input"][0]["text"].as_str().unwrap().contains("items.len() - 1"), "{asked}");
+    gate.arg(codex.program()).arg(directory).arg("c0ffee").env(name, value);
+    let (output, stdout) = run(&mut gate, "+let shown = items.len() - 1;\n");
+    for asked in codex.received().iter().filter(|message| message["method"] == "turn/start") {
+        assert!(asked["params"]["input"][0]["text"].as_str().unwrap().contains("items.len() - 1"), "{asked}");
+    }
     (output.status.code(), stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn gate(turn: Turn) -> (Option<i32>, String, String) {
+    gate_in(tempfile::tempdir().unwrap().path(), turn)
 }
 
 #[test]
@@ -57,12 +65,31 @@ fn the_gate_does_not_allow_what_was_not_reviewed() {
 }
 
 #[test]
+fn e62_a_broken_reviewer_in_ci_exits_with_6_each_time() {
+    let directory = tempfile::tempdir().unwrap();
+    for attempt in 1..=3 {
+        let (code, _, stderr) = gate_in(directory.path(), Turn::new([Step::fail("no quota")]));
+        assert_eq!(code, Some(6), "attempt {attempt}: {stderr}");
+    }
+}
+
+#[test]
+fn the_gate_keeps_its_verdicts() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(gate_in(directory.path(), Turn::say("ALLOW: it is fine")).0, Some(0));
+    // The same commit is not reviewed again, so that this answer is never asked for.
+    let (code, _, stderr) = gate_in(directory.path(), Turn::say("BLOCK: it is not"));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("allowed already"), "{stderr}");
+}
+
+#[test]
 fn a_foreign_hook_blocks_once_and_then_allows_no_unchanged_work() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let call = r#"{"chat":"7","retry":false,"tree":"f00d","said":"Done."}"#;
     for _ in 0..2 {
         let mut hook = Command::new(example(MANIFEST, "foreign_hook"));
-        let (output, stdout) = run(hook.arg(folder.path().join("state.json")), call);
+        let (output, stdout) = run(hook.arg(directory.path()), call);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!(answer["finished"], false, "{stdout}");

@@ -2,8 +2,8 @@
 
 use codex_gate::host::{StopEvent, claude, codex, exit, git};
 use codex_gate::{
-    Answer, Before, Decided, Decision, Finding, GateRequest, NotReviewed, Outcome, Skip, Tree, Turn, Why,
-    Wording, decide_after, decide_before,
+    BeforeReview, Decision, DecisionKind, FailureKind, Finding, GateRequest, NotReviewed, Policy,
+    ReviewOutcome, Reviewed, SkipReason, TreeSnapshot, TurnPosition, Wording, decide_after, decide_before,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::policy::{Gate, allow, block, failed};
 
 fn wording() -> Wording {
-    Wording::for_turns().with_turn_off("gate-tool off")
+    Wording::for_turns(&Policy::default()).turn_off("gate-tool off")
 }
 
 /// One decision of each kind, made by the state machine.
@@ -26,23 +26,27 @@ fn decisions() -> Vec<(&'static str, Decision)> {
     two[0].severity = codex_gate::Severity::High;
     two[0].body = "Seen with two writers.\n\nThe second one wins.".into();
     two[0].recommendation = Some("compare the generation".into());
-    let blocking = Outcome::Block { reason: "two \u{1b}[31mfaults\u{1b}[0m".into(), findings: two };
-    let unchanged = gate.stop("s", Turn::First, "0", allow());
-    let blocked = gate.stop("s", Turn::First, "1", blocking);
-    let blocked_again = gate.stop("s", Turn::Continuing, "1", allow());
-    let failed_once = gate.stop("s", Turn::Continuing, "2", failed());
-    let failed_twice = gate.stop("s", Turn::Continuing, "3", failed());
-    let no_reason =
-        gate.stop("s", Turn::Continuing, "4", Outcome::Block { reason: String::new(), findings: Vec::new() });
-    let spent = gate.stop("s", Turn::Continuing, "5", allow());
+    let blocking = ReviewOutcome::Block { reason: "two \u{1b}[31mfaults\u{1b}[0m".into(), findings: two };
+    let unchanged = gate.stop("s", TurnPosition::First, "0", allow());
+    let blocked = gate.stop("s", TurnPosition::First, "1", blocking);
+    let blocked_again = gate.stop("s", TurnPosition::Continuing, "1", allow());
+    let failed_once = gate.stop("s", TurnPosition::Continuing, "2", failed());
+    let failed_twice = gate.stop("s", TurnPosition::Continuing, "3", failed());
+    let no_reason = gate.stop(
+        "s",
+        TurnPosition::Continuing,
+        "4",
+        ReviewOutcome::Block { reason: String::new(), findings: Vec::new() },
+    );
+    let spent = gate.stop("s", TurnPosition::Continuing, "5", allow());
     gate.prompt("s", "5");
-    let allowed = gate.stop("s", Turn::First, "6", allow());
-    let already = gate.stop("s", Turn::First, "6", allow());
+    let allowed = gate.stop("s", TurnPosition::First, "6", allow());
+    let already = gate.stop("s", TurnPosition::First, "6", allow());
     gate.prompt("s", "6");
-    let _ = gate.stop("s", Turn::First, "7", block("x"));
-    let after_round = gate.stop("s", Turn::Continuing, "8", allow());
+    let _ = gate.stop("s", TurnPosition::First, "7", block("x"));
+    let after_round = gate.stop("s", TurnPosition::Continuing, "8", allow());
     vec![
-        ("off", Decision::skipped(Skip::Off)),
+        ("off", Decision::skipped(SkipReason::Off)),
         ("unchanged", unchanged),
         ("already allowed", already),
         ("allowed", allowed),
@@ -131,7 +135,7 @@ fn claude_codes_input_is_read() {
     let read = claude::read(input.to_string().as_bytes()).unwrap();
     assert_eq!(read.event, StopEvent::Stop);
     assert_eq!(read.request.session, "5f1c");
-    assert_eq!(read.request.turn, Turn::First);
+    assert_eq!(read.request.turn, TurnPosition::First);
     assert_eq!(read.request.agent, None);
     assert_eq!(read.request.last_message.as_deref(), Some("Done."));
     assert_eq!(read.request.cwd.as_deref(), Some("/w".as_ref()));
@@ -145,7 +149,7 @@ fn claude_codes_input_is_read() {
     let read = claude::read(format!("\u{feff}\n{input}\n").as_bytes()).unwrap();
     assert_eq!(read.event, StopEvent::SubagentStop);
     assert_eq!(read.request.agent.as_deref(), Some("a7"));
-    assert_eq!(read.request.turn, Turn::Continuing);
+    assert_eq!(read.request.turn, TurnPosition::Continuing);
     assert_eq!(read.request.last_message, None);
 }
 
@@ -159,7 +163,7 @@ fn codexs_input_is_read() {
     });
     let read = codex::read(input.to_string().as_bytes()).unwrap();
     assert_eq!(read.request.session, "019a");
-    assert_eq!(read.request.turn, Turn::Named("t-3".into()));
+    assert_eq!(read.request.turn, TurnPosition::Named("t-3".into()));
     assert_eq!(read.model.as_deref(), Some("gpt-5.5"));
     assert_eq!(read.transcript_path, None);
 }
@@ -193,14 +197,14 @@ fn broken_input_is_told_from_incomplete_input() {
     assert_eq!(bad(" \n"), "the input is empty");
     assert_eq!(bad("[]"), "the input is not a JSON object");
     assert_eq!(bad("hello"), "the input is not a JSON object");
-    assert_eq!(bad(r#"{"hook_event_name":"PreToolUse"}"#), "the input is that of the PreToolUse hook");
+    assert_eq!(bad(r#"{"hook_event_name":"PreToolUse"}"#), "the input belongs to the PreToolUse hook");
     assert!(bad(r#"{"session_id":7}"#).contains("a string"));
     assert!(bad(r#"{"session_id":"a"} trailing"#).contains("trailing"));
     // Nothing is known, and nothing is wrong.
     let read = claude::read(b"{}").unwrap();
-    assert_eq!((read.request.session.as_str(), read.request.turn), ("", Turn::First));
+    assert_eq!((read.request.session.as_str(), read.request.turn), ("", TurnPosition::First));
     let failure: NotReviewed = claude::read(b"").unwrap_err().into();
-    assert_eq!(failure.why, Why::BadInput);
+    assert_eq!(failure.kind, FailureKind::BadInput);
 }
 
 const A: &str = "1111111111111111111111111111111111111111";
@@ -220,7 +224,7 @@ fn a_push_is_read() {
     let sent: Vec<_> = push.sent().map(|sent| sent.remote_ref.as_str()).collect();
     assert_eq!(sent, ["refs/heads/main", "refs/heads/new"]);
     assert_eq!(push.request().tree.unwrap().fingerprint, format!("push {B}..{A} new..{B}"));
-    assert_eq!(push.request().turn, Turn::Single);
+    assert_eq!(push.request().turn, TurnPosition::Single);
 
     assert_eq!(git::PrePush::read(b"").unwrap().sent().count(), 0);
     for bad in
@@ -228,17 +232,17 @@ fn a_push_is_read() {
     {
         assert!(git::PrePush::read(bad.as_bytes()).is_err(), "{bad}");
     }
-    assert_eq!(git::pre_commit().turn, Turn::Single);
+    assert_eq!(git::pre_commit().turn, TurnPosition::Single);
 }
 
 #[test]
 fn the_same_push_is_reviewed_once() {
     let mut gate = Gate::new();
     let push = git::PrePush::read(format!("main {A} refs/heads/main {B}").as_bytes()).unwrap();
-    let decision = gate.ask(&push.request(), || Answer::new(allow()));
-    assert!(matches!(decision.outcome, Decided::Allowed { .. }));
+    let decision = gate.ask(&push.request(), || Reviewed::new(allow()));
+    assert!(matches!(decision.kind, DecisionKind::Allowed { .. }));
     let decision = gate.ask(&push.request(), || unreachable!());
-    assert!(matches!(decision.outcome, Decided::Skipped(Skip::AlreadyAllowed)));
+    assert!(matches!(decision.kind, DecisionKind::Skipped(SkipReason::AlreadyAllowed)));
 }
 
 #[test]
@@ -246,9 +250,9 @@ fn feedback_is_capped_and_says_so() {
     let mut finding = Finding::new("t".repeat(Finding::TITLE_BYTES)).at("f.rs", Some((1, 1)));
     finding.body = "b\u{1b}]0;x\u{7}\n".repeat(200);
     finding.recommendation = Some("r".repeat(Finding::BODY_BYTES));
-    let outcome = Outcome::Block { reason: "w".repeat(2_000), findings: vec![finding; Finding::MAX] };
+    let outcome = ReviewOutcome::Block { reason: "w".repeat(2_000), findings: vec![finding; Finding::MAX] };
     let mut gate = Gate::new();
-    let decision = gate.stop("s", Turn::First, "a", outcome);
+    let decision = gate.stop("s", TurnPosition::First, "a", outcome);
     for max_bytes in [9_000, 2_000, 0] {
         let mut wording = wording();
         wording.max_bytes = max_bytes;
@@ -271,16 +275,16 @@ proptest! {
     #[test]
     fn what_is_said_is_clean(text in "[\\s\\S]{0,300}", what in 0..3) {
         let outcome = match what {
-            0 => Outcome::Allow { reason: text },
-            1 => Outcome::Block { reason: text.clone(), findings: vec![Finding::new(text.clone()).at(text, None)] },
-            _ => NotReviewed::new(Why::Failed, text).into(),
+            0 => ReviewOutcome::Allow { reason: text },
+            1 => ReviewOutcome::Block { reason: text.clone(), findings: vec![Finding::new(text.clone()).at(text, None)] },
+            _ => NotReviewed::new(FailureKind::Failed, text).into(),
         };
         let mut gate = Gate::new();
-        let request = GateRequest::new("s", Turn::First).with_tree(Tree::new("f"));
+        let request = GateRequest::new("s", TurnPosition::First).tree(TreeSnapshot::new("f"));
         let (before, state) = decide_before(&request, gate.state(), &gate.policy, gate.now);
         gate.store(&state);
-        let Before::Ask(ask) = before else { panic!() };
-        let (decision, _) = decide_after(&ask, Answer::new(outcome), gate.state(), &gate.policy, gate.now);
+        let BeforeReview::Review(ask) = before else { panic!() };
+        let (decision, _) = decide_after(&ask, Reviewed::new(outcome), gate.state(), &gate.policy, gate.now);
         let note = wording().note(&decision).unwrap();
         prop_assert!(note.len() <= Wording::NOTE_BYTES + 3);
         prop_assert!(!note.chars().any(char::is_control), "{note:?}");

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers outside of test functions unwrap too")]
 
 mod answers;
+#[cfg(feature = "store")]
 mod examples;
 mod hosts;
+#[cfg(all(feature = "store", feature = "testing"))]
+mod judge;
 mod policy;
 mod prompts;
 mod transitions;

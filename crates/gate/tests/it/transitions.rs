@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use codex_gate::{
-    Answer, Before, Budget, Decided, Decision, GateRequest, GateState, NotReviewed, Now, OnFailure, Outcome,
-    Policy, Skip, Tree, Turn, Why, decide_after, decide_before,
+    BeforeReview, Decision, DecisionKind, FailureKind, GateRequest, GateState, NotReviewed, Now, OnFailure,
+    Policy, ReviewBudget, ReviewOutcome, Reviewed, SkipReason, TreeSnapshot, TurnPosition, decide_after,
+    decide_before,
 };
 use proptest::prelude::*;
+use serde_json::Value;
 
-use crate::policy::{allow, block, failed};
+use crate::policy::{allow, block, failed, json};
 
 #[derive(Debug, Clone)]
 enum Event {
@@ -47,7 +49,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    let on = || prop_oneof![Just(OnFailure::BlockOnce), Just(OnFailure::Allow)];
+    let on = || prop_oneof![Just(OnFailure::BlockOnce), Just(OnFailure::Allow), Just(OnFailure::Block)];
     (
         0..4_u32,
         on(),
@@ -61,8 +63,9 @@ fn policy() -> impl Strategy<Value = Policy> {
             policy.max_rounds = rounds;
             policy.on_not_reviewed = on_not_reviewed;
             policy.at_limit = at_limit;
-            policy.session_budget = Budget { runs: session_runs, tokens: Some(500) };
-            policy.day_budget = Budget { runs: day_runs, tokens: None };
+            policy.session_budget = ReviewBudget::unlimited().tokens(500);
+            policy.session_budget.reviews = session_runs;
+            policy.day_budget.reviews = day_runs;
             policy.cooldown = Duration::from_secs(cooldown * 60);
             policy
         })
@@ -83,11 +86,11 @@ struct Onlooker {
     deferred: BTreeMap<u8, String>,
 }
 
-fn others(state: &GateState, session: &str) -> GateState {
-    let mut others = GateState::default();
-    others.sessions = state.sessions.clone();
-    others.sessions.remove(session);
-    others
+/// What is stored of the other sessions.
+fn others(state: &GateState, session: &str) -> Value {
+    let mut sessions = json(state)["sessions"].take();
+    sessions.as_object_mut().unwrap().remove(session);
+    sessions
 }
 
 proptest! {
@@ -105,7 +108,7 @@ proptest! {
             match event {
                 Event::Wait { minutes } => now = Now::from_unix_ms(now.unix_ms + u64::from(minutes) * 60_000),
                 Event::Prompt { session, tree } => {
-                    state = state.turn_began(&session.to_string(), None, Some(&Tree::new(format!("t{tree}"))), now);
+                    state = state.turn_began(&session.to_string(), None, Some(&TreeSnapshot::new(format!("t{tree}"))), now);
                     seen.verdict_blocks.remove(&session);
                     seen.failure_blocks.remove(&session);
                 }
@@ -119,27 +122,27 @@ proptest! {
                 Event::Stop { session, continuing, tree, answer, lost } => {
                     let name = session.to_string();
                     let fingerprint = format!("t{tree}");
-                    let announced = state.sessions.get(&name).and_then(|s| s.turns.get("")).is_some_and(|t| t.announced);
+                    let announced = json(&state)["sessions"][&name]["turns"][""]["announced"] == true;
                     if !announced && !continuing {
                         seen.verdict_blocks.remove(&session);
                         seen.failure_blocks.remove(&session);
                     }
-                    let turn = if continuing { Turn::Continuing } else { Turn::First };
-                    let request = GateRequest::new(&*name, turn).with_tree(Tree::new(&*fingerprint));
+                    let turn = if continuing { TurnPosition::Continuing } else { TurnPosition::First };
+                    let request = GateRequest::new(&*name, turn).tree(TreeSnapshot::new(&*fingerprint));
                     let before_state = state.clone();
                     let (before, next) = decide_before(&request, state, &policy, now);
                     prop_assert_eq!(others(&before_state, &name), others(&next, &name));
                     state = next;
 
                     let decision = match before {
-                        Before::Settled(decision) => decision,
-                        Before::Ask(ask) => {
+                        BeforeReview::Decided(decision) => decision,
+                        BeforeReview::Review(ask) => {
                             let runs = seen.runs.entry(session).or_default();
                             *runs += 1;
-                            prop_assert!(policy.session_budget.runs.is_none_or(|most| *runs <= most));
+                            prop_assert!(policy.session_budget.reviews.is_none_or(|most| *runs <= most));
                             let runs = seen.runs_of_day.entry(now.day()).or_default();
                             *runs += 1;
-                            prop_assert!(policy.day_budget.runs.is_none_or(|most| *runs <= most));
+                            prop_assert!(policy.day_budget.reviews.is_none_or(|most| *runs <= most));
                             prop_assert!(seen.last_allowed.as_ref() != Some(&fingerprint), "asked about allowed work");
                             if lost {
                                 continue;
@@ -149,13 +152,13 @@ proptest! {
                                 1 => failed(),
                                 _ => block("b"),
                             };
-                            if let Outcome::Allow { .. } = outcome {
+                            if let ReviewOutcome::Allow { .. } = outcome {
                                 seen.allowed.insert(fingerprint.clone(), true);
                             }
-                            if !matches!(outcome, Outcome::NotReviewed(_)) {
+                            if !matches!(outcome, ReviewOutcome::NotReviewed(_)) {
                                 seen.deferred.remove(&session);
                             }
-                            let mut answer = Answer::new(outcome);
+                            let mut answer = Reviewed::new(outcome);
                             answer.tokens = Some(70);
                             let before_state = state.clone();
                             let (decision, next) = decide_after(&ask, answer, state, &policy, now);
@@ -167,13 +170,14 @@ proptest! {
                     };
                     observe(&mut seen, session, &fingerprint, &decision, &policy)?;
                     prop_assert!(seen.verdict_blocks.get(&session).is_none_or(|blocks| *blocks <= rounds));
-                    prop_assert!(seen.failure_blocks.get(&session).is_none_or(|blocks| *blocks <= 1));
+                    let always = [policy.on_not_reviewed, policy.at_limit].contains(&OnFailure::Block);
+                    prop_assert!(always || seen.failure_blocks.get(&session).is_none_or(|blocks| *blocks <= 1));
                 }
             }
             // What is stored is what goes on.
             let read = GateState::from_json(&state.to_json()).unwrap();
             prop_assert_eq!(&read, &state);
-            prop_assert!(state.verdicts.iter().all(|kept| !matches!(kept.outcome, Outcome::NotReviewed(_))));
+            prop_assert!(json(&state)["verdicts"].as_array().unwrap().iter().all(|kept| kept["outcome"] != "not-reviewed"));
         }
     }
 
@@ -190,42 +194,51 @@ fn observe(
     decision: &Decision,
     policy: &Policy,
 ) -> Result<(), TestCaseError> {
-    match &decision.outcome {
-        Decided::Allowed { .. } => {
+    match &decision.kind {
+        DecisionKind::Allowed { .. } => {
             prop_assert!(seen.allowed.contains_key(fingerprint), "allowed what no reviewer allowed");
             seen.last_allowed = Some(fingerprint.to_owned());
             seen.deferred.remove(&session);
         }
-        Decided::Blocked { .. } => {
+        DecisionKind::Blocked { .. } => {
             *seen.verdict_blocks.entry(session).or_default() += 1;
             prop_assert_eq!(decision.rounds, seen.verdict_blocks[&session]);
         }
-        Decided::NotReviewed { blocks: true, failure } => {
-            let on = if failure.why == Why::BudgetSpent { policy.at_limit } else { policy.on_not_reviewed };
-            prop_assert_eq!(on, OnFailure::BlockOnce);
+        DecisionKind::NotReviewed { blocks: true, failure } => {
+            let on = if failure.kind == FailureKind::BudgetSpent {
+                policy.at_limit
+            } else {
+                policy.on_not_reviewed
+            };
+            prop_assert!(on != OnFailure::Allow);
             *seen.failure_blocks.entry(session).or_default() += 1;
         }
-        Decided::NotReviewed { failure: NotReviewed { why, .. }, .. } => {
-            if *why == Why::RoundsSpent {
+        DecisionKind::NotReviewed { failure: NotReviewed { kind, .. }, .. } => {
+            if *kind != FailureKind::RoundsSpent {
+                let on =
+                    if *kind == FailureKind::BudgetSpent { policy.at_limit } else { policy.on_not_reviewed };
+                prop_assert!(on != OnFailure::Block, "a failure was let pass");
+            }
+            if *kind == FailureKind::RoundsSpent {
                 prop_assert_eq!(seen.verdict_blocks.get(&session).copied(), Some(policy.max_rounds.max(1)));
             }
         }
-        Decided::Skipped(Skip::AlreadyAllowed) => {
+        DecisionKind::Skipped(SkipReason::AlreadyAllowed) => {
             prop_assert_eq!(seen.last_allowed.as_deref(), Some(fingerprint));
             // The tree is back at allowed work: nothing is left to review.
             seen.deferred.remove(&session);
         }
-        Decided::Skipped(Skip::Unchanged) => {
+        DecisionKind::Skipped(SkipReason::Unchanged) => {
             prop_assert!(
                 seen.deferred.get(&session).is_none_or(|deferred| deferred != fingerprint),
                 "what a cooldown let pass was forgotten"
             );
         }
-        Decided::Skipped(Skip::Cooldown { remaining }) => {
+        DecisionKind::Skipped(SkipReason::Cooldown { remaining }) => {
             prop_assert!(*remaining <= policy.cooldown);
             seen.deferred.insert(session, fingerprint.to_owned());
         }
-        Decided::Skipped(skip) => prop_assert!(false, "{skip:?}"),
+        DecisionKind::Skipped(skip) => prop_assert!(false, "{skip:?}"),
     }
     Ok(())
 }

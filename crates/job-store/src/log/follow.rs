@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::LogLine;
 use super::read::Lines;
-use crate::lock::same_file;
 use crate::store::Store;
 use crate::watch::Watch;
 use crate::{Error, Job, JobId, Result};
+use codex_base::files::is_same_file;
 
 /// Where following begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +176,7 @@ impl Follow {
             if let Some(line) = lines.next()? {
                 return Ok(Some(line));
             }
-            let next_is_current = fs::metadata(&self.old_path).is_ok_and(|old| same_file(&ours, &old));
+            let next_is_current = fs::metadata(&self.old_path).is_ok_and(|old| is_same_file(&ours, &old));
             let next = if next_is_current {
                 open_plain(&self.path)?
             } else {
@@ -194,7 +194,7 @@ impl Follow {
 /// Whether the file that has the path now is another one than ours was a moment before.
 fn replaced(ours: &fs::Metadata, current: &fs::Metadata) -> bool {
     // Where files have no numbers: they only grow, so a shorter one is another one.
-    if cfg!(unix) { !same_file(ours, current) } else { current.len() < ours.len() }
+    if cfg!(unix) { !is_same_file(ours, current) } else { current.len() < ours.len() }
 }
 
 fn remaining(deadline: Option<Instant>) -> Duration {

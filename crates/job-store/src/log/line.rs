@@ -1,5 +1,6 @@
+use codex_base::text::{clip, visible_line};
+
 use crate::Timestamp;
-use crate::text::visible;
 
 /// The longest line that is written, in bytes without its prefix; a longer one is split.
 pub(super) const MAX_LINE: usize = 64 * 1024;
@@ -47,7 +48,7 @@ impl LogLine {
 pub(super) fn message(time: Timestamp, text: &str) -> String {
     let (text, rest) = split(text);
     let mark = if rest.is_empty() { "" } else { "…" };
-    format!("[{time}] {}{mark}\n", visible(text))
+    format!("[{time}] {}{mark}\n", visible_line(text))
 }
 
 /// The body of a block: every line of the text with its prefix.
@@ -59,7 +60,7 @@ pub(super) fn body(text: &str) -> String {
             let part;
             (part, rest) = split(rest);
             framed.push_str(BODY);
-            framed.push_str(&visible(part));
+            framed.push_str(&visible_line(part));
             framed.push('\n');
             if rest.is_empty() {
                 break;
@@ -71,21 +72,7 @@ pub(super) fn body(text: &str) -> String {
 
 /// Cuts before [`MAX_LINE`], between characters.
 fn split(text: &str) -> (&str, &str) {
-    text.split_at(text.floor_char_boundary_stable(MAX_LINE))
-}
-
-trait FloorCharBoundary {
-    fn floor_char_boundary_stable(&self, index: usize) -> usize;
-}
-
-impl FloorCharBoundary for str {
-    /// `str::floor_char_boundary` is younger than the oldest compiler we build with.
-    fn floor_char_boundary_stable(&self, index: usize) -> usize {
-        if index >= self.len() {
-            return self.len();
-        }
-        (0..=index).rev().find(|at| self.is_char_boundary(*at)).unwrap_or(0)
-    }
+    text.split_at(clip(text, MAX_LINE).len())
 }
 
 /// A log whose blocks are not framed, in our framing: what is no message becomes the body of the one before.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::line;
-use crate::durable::with_suffix;
-use crate::storage::Storage;
 use crate::time::Clock;
 use crate::{Error, Result};
+use codex_base::atomic::with_suffix;
+use codex_base::storage::Storage;
 
 /// Writes the log of a job. It is not synced: kill -9 loses nothing of it, a power cut may lose its end.
 ///

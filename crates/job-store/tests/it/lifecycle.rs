@@ -436,7 +436,7 @@ fn readers_do_not_wait_and_writers_do_not_wait_for_ever() {
     let home = Home::new();
     let store = home.store();
     let job = store.create(new_job("job")).unwrap();
-    let stuck = OsLocks.try_lock(&home.folder().join("state.lock"), Access::Keep).unwrap().unwrap();
+    let stuck = OsLocks.try_lock(&home.folder().join("state.lock"), Access::Existing).unwrap().unwrap();
     home.faults.count();
     assert_eq!(all(&store).len(), 1);
     assert_eq!(store.look(&Filter::all()).unwrap().jobs.len(), 1);
@@ -449,7 +449,7 @@ fn readers_do_not_wait_and_writers_do_not_wait_for_ever() {
     store.create(new_job("next")).unwrap();
     let lease = store.lease(&job.id).unwrap();
     // A worker that cannot record its result now can do so later.
-    let stuck = OsLocks.try_lock(&home.folder().join("state.lock"), Access::Keep).unwrap().unwrap();
+    let stuck = OsLocks.try_lock(&home.folder().join("state.lock"), Access::Existing).unwrap().unwrap();
     assert_eq!(store.finish(&lease, &Outcome::completed()).unwrap_err().kind(), ErrorKind::Busy);
     assert_eq!(store.reap().unwrap(), [], "the lease is kept meanwhile");
     drop(stuck);

@@ -182,7 +182,7 @@ fn thirty_two_processes_of_a_hundred_operations_lose_and_double_nothing() {
     while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
         all(&store);
         // The processors are for the children.
-        std::thread::sleep(Duration::from_millis(20)); // tidy: allow(sleep) between two looks
+        std::thread::sleep(Duration::from_millis(20)); // sleep: between two looks
     }
     assert!(store.take_notices().is_empty());
     for mut child in children {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use codex_job_store::{
     Access, Clock, Disk, Filter, HeldLock, Job, JobId, Locks, NewJob, OsLocks, Storage, Store, StoreOptions,
-    SystemClock, Timestamp,
+    SystemClock, Timer, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -109,12 +109,14 @@ impl Clock for StoppedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
+}
 
+impl Timer for StoppedClock {
     fn monotonic(&self) -> Duration {
         Duration::from_micros(self.monotonic.load(Ordering::SeqCst))
     }
 
-    // tidy: allow(sleep) the stopped clock's own
+    // sleep: the stopped clock's own
     fn sleep(&self, duration: Duration) {
         self.monotonic.fetch_add(u64::try_from(duration.as_micros()).unwrap() + 1, Ordering::SeqCst);
         std::thread::yield_now();
@@ -285,9 +287,9 @@ impl Storage for Faults {
         Disk.exists(path)
     }
 
-    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+    fn create_directory(&self, folder: &Path) -> io::Result<()> {
         self.whole_step("create folder", folder)?;
-        Disk.create_folder(folder)?;
+        Disk.create_directory(folder)?;
         self.named(Undo::Created(folder.to_owned()), folder);
         Ok(())
     }
@@ -333,7 +335,7 @@ impl Storage for Faults {
         Ok(())
     }
 
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+    fn sync_directory(&self, folder: &Path) -> io::Result<()> {
         self.whole_step("sync folder", folder)?;
         self.0.lock().unwrap().names.retain(|(changed, _)| changed != folder);
         Ok(())

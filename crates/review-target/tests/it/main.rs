@@ -11,6 +11,7 @@ mod fixture;
 mod measure;
 #[cfg(unix)]
 mod odd;
+mod pin;
 #[cfg(unix)]
 mod property;
 mod resolve;

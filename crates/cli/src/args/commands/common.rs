@@ -1,13 +1,11 @@
 //! Options that several commands share.
 
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
 
 use crate::settings;
 
 /// The change to review.
-#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Target")]
 pub struct TargetArgs {
     /// Review what this branch adds to REF
@@ -22,8 +20,7 @@ pub struct TargetArgs {
 }
 
 /// What is reviewed if neither a base nor a commit is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Scope {
     /// The working tree if it has changes, otherwise the branch
     #[default]
@@ -35,8 +32,7 @@ pub enum Scope {
 }
 
 /// How Codex is run.
-#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Run")]
 pub struct RunArgs {
     /// Wait for the answer (the default)
@@ -63,8 +59,7 @@ pub struct RunArgs {
 }
 
 /// When a command uses the workspace's shared app-server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum BrokerUse {
     /// If it saves time
     #[default]
@@ -119,6 +114,18 @@ pub enum Format {
     Sarif,
     /// GitHub Actions annotations
     Github,
+}
+
+impl From<Format> for codex_review::render::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Markdown => Self::Markdown,
+            Format::Json => Self::Json,
+            Format::Sarif => Self::Sarif,
+            Format::Github => Self::Github,
+        }
+    }
 }
 
 /// `--json` of commands without `--format`.

@@ -1,7 +1,6 @@
 //! `task`.
 
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
 
 use super::common::{JsonArgs, RunArgs, non_empty};
 use crate::prompt::PromptArgs;
@@ -46,8 +45,7 @@ pub struct TaskArgs {
 }
 
 /// When Codex requests approval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Approvals {
     /// Never; Codex refuses what needs approval
     #[default]

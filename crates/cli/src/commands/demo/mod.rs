@@ -16,12 +16,13 @@ use codex_scripted::model::{Finding, ModelEndpoint, Reply, Scenario};
 use serde_json::json;
 
 use self::repository::{BUGGY_FILE, Repository};
-use super::work::{self, Request, What};
-use super::{Answer, App, asking};
-use crate::args::{Format, RunArgs, TargetArgs};
+use super::{Answer, App, block_on, request};
+use crate::args::Format;
 use crate::environment;
 use crate::exit::{Failure, Kind};
+use crate::settings::Settings;
 use codex_companion_core::codex::{self, Codex};
+use codex_companion_core::{Prepared, Request, TargetOptions};
 
 /// The model that the demo says it talks to: one that no catalogue has.
 const MODEL: &str = "scripted-model";
@@ -57,10 +58,10 @@ pub(super) fn run(app: &App) -> Result<Answer, Failure> {
     app.note("this is a demo: the model is SCRIPTED, its review was written beforehand");
     app.note(&format!("it runs {who}; no account, no network"));
     app.note(&format!("a throw-away repository with a bug in its uncommitted change: {}", root.display()));
-    let request = Request::new(app, &RunArgs::default(), What::Review { target: TargetArgs::default() });
-    let checked = work::check_demo(codex, root)?;
-    let executed = work::execute(&request, checked, None, &mut app.progress(), |_| ())?;
-    let answer = asking::answer(executed, Format::Text);
+    let review = Request::review(root, TargetOptions::new());
+    let prepared = Prepared::with_codex(review, codex, Settings::default())?;
+    let completed = block_on(async |stop, _| prepared.run(None, &mut app.progress(), stop).await)?;
+    let answer = request::answer(completed, Format::Text);
     let mut stdout = repository.story();
     stdout.push_str("$ codex-companion review\n\n");
     stdout.push_str(&answer.stdout);

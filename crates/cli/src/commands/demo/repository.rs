@@ -135,7 +135,7 @@ fn run(git: &Path, root: &Path, identity: &[&str], arguments: &[&str]) -> Result
     if output.status.success() {
         return Ok(());
     }
-    let said = crate::sanitize::one_line(&String::from_utf8_lossy(&output.stderr), 400);
+    let said = codex_base::text::one_line(&String::from_utf8_lossy(&output.stderr), 400);
     Err(Failure::new(Kind::Io, format!("git {} failed: {said}", arguments.join(" "))))
 }
 

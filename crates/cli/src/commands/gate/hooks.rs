@@ -5,23 +5,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
-use codex_gate::host::{BadInput, Lossy, StopEvent, StopInput, claude};
-use codex_gate::{Decision, GateRequest, NotReviewed, Policy, Skip, Why, Wording};
+use codex_companion_core::gate::{Deadline, TurnWork, not_reviewed, tree};
+use codex_companion_core::{NoProgress, StopHandle, StopReason};
+use codex_gate::host::{BadInput, LossyString, StopEvent, StopInput, claude};
+use codex_gate::{
+    Decision, FailureKind, Gate, GateRequest, NotReviewed, Policy, Wording, decide_without_state,
+};
 use codex_review_target::Cancel;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::state::{StateFile, now};
-use super::{Gate, TURN_OFF, is_on, reviewer, session, settings_turn_on, tree, unread, without_state};
+use super::{TURN_OFF, is_on, now, policy, reviewer, session, settings_turn_on, store};
 use crate::args::HookEvent;
-use crate::commands::jobs::Jobs;
-use crate::commands::jobs::untold::{self, Audience};
 use crate::commands::slash::tell;
 use crate::commands::{Answer, App, block_on, slash, work_tree};
 use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::stdio;
-use codex_companion_core::{RunObserver, Stop, StopHandle, StopReason};
+use codex_companion_core::Jobs;
+use codex_companion_core::notices::{self, Audience};
 
 /// What stands before prompts that the host wrote itself.
 const NOTIFICATION: &str = "<task-notification>";
@@ -50,12 +52,12 @@ pub(super) fn read() -> Vec<u8> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Input {
-    session_id: Option<Lossy>,
-    transcript_path: Option<Lossy>,
-    cwd: Option<Lossy>,
-    prompt: Option<Lossy>,
-    command_name: Option<Lossy>,
-    command_args: Option<Lossy>,
+    session_id: Option<LossyString>,
+    transcript_path: Option<LossyString>,
+    cwd: Option<LossyString>,
+    prompt: Option<LossyString>,
+    command_name: Option<LossyString>,
+    command_args: Option<LossyString>,
 }
 
 impl Input {
@@ -85,14 +87,13 @@ impl Input {
     }
 }
 
-fn known(text: Option<&Lossy>) -> Option<&str> {
+fn known(text: Option<&LossyString>) -> Option<&str> {
     text.map(|text| text.0.as_str()).filter(|text| !text.is_empty())
 }
 
 fn at(app: &App, folder: Option<&Path>) -> App {
     let cwd = folder.filter(|folder| folder.is_absolute() && folder.is_dir()).unwrap_or(&app.cwd);
     App {
-        worker: app.worker,
         environment: app.environment.clone(),
         cwd: cwd.to_path_buf(),
         global: app.global.clone(),
@@ -103,7 +104,7 @@ fn at(app: &App, folder: Option<&Path>) -> App {
 fn stop(app: &App, input: &[u8]) -> String {
     let read = claude::read(input);
     let app = at(app, read.as_ref().ok().and_then(|read| read.request.cwd.as_deref()));
-    let jobs = match Jobs::open(&app) {
+    let jobs = match app.jobs() {
         Ok(jobs) => jobs,
         Err(failure) => return stateless(&app, read, &failure),
     };
@@ -114,7 +115,7 @@ fn stop(app: &App, input: &[u8]) -> String {
     };
     // A turn's end is a chance to tell of what ended in the background.
     let ended = || match event {
-        StopEvent::Stop if read.is_ok() => untold::tell(&jobs, Some(&request.session), Audience::Going),
+        StopEvent::Stop if read.is_ok() => notices::take(&jobs, Some(&request.session), Audience::Continuing),
         _ => Vec::new(),
     };
     if matches!(on, Ok(false)) {
@@ -125,29 +126,45 @@ fn stop(app: &App, input: &[u8]) -> String {
             format!("{}\n", json!({ "systemMessage": ended.join("\n") }))
         };
     }
-    let mut told: Vec<String> = jobs.store.take_notices().into_iter().map(|notice| notice.message).collect();
-    let (decision, more) = caught(&request, || {
-        let state = StateFile::new(jobs.store.folder());
-        let (settings, broken) = match on.and_then(|_| app.settings(Some(&jobs.root), None)) {
-            Ok(settings) => (settings, None),
-            Err(failure) => (Settings::default(), Some(reviewer::not_reviewed(&failure))),
-        };
-        let mut gate = Gate::new(&app, settings, state, &jobs.root, request.clone());
-        let decision = match (&read, broken) {
-            (Err(bad), _) => gate.fail(bad.clone().into()),
-            (_, Some(failure)) => gate.fail(failure),
-            (Ok(_), None) => {
-                let decided = block_on(async |stop, handle| {
-                    Ok(while_read(&handle, decide(&mut gate, (stop, &handle))).await)
-                });
-                decided.unwrap_or_else(|failure| gate.fail(reviewer::not_reviewed(&failure)))
-            }
-        };
-        gate.log(event.name(), &decision);
-        (decision, gate.told)
-    });
-    told.extend(more);
-    document(event, &decision, &told, &ended())
+    let mut told: Vec<String> =
+        jobs.store().take_notices().into_iter().map(|notice| notice.message).collect();
+    let judged = caught(&request, || judge(&app, &jobs, on, &read, &request));
+    told.extend(judged.1);
+    document(event, &judged.0, &told, &ended())
+}
+
+/// Has the gate decide.
+fn judge(
+    app: &App,
+    jobs: &Jobs,
+    on: Result<bool, Failure>,
+    read: &Result<StopInput, BadInput>,
+    request: &GateRequest,
+) -> (Decision, Vec<String>) {
+    let (settings, broken) = match on.and_then(|_| app.settings(Some(jobs.root()), None)) {
+        Ok(settings) => (settings, None),
+        Err(failure) => (Settings::default(), Some(not_reviewed(&failure))),
+    };
+    let policy = policy(app, &settings);
+    let limit = policy.deadline(None);
+    let event = read.as_ref().map_or(StopEvent::default(), |read| read.event);
+    let gate = Gate::new(store(jobs), policy).event(event.name());
+    let failed = |failure| gate.fail(request.clone(), failure);
+    let judged = match (read, broken) {
+        (Err(bad), _) => failed(bad.clone().into()),
+        (_, Some(failure)) => failed(failure),
+        (Ok(_), None) => {
+            let judged = block_on(async |stop, handle| {
+                let reviewer = reviewer(app, &settings, jobs.root(), NoProgress, (&handle, stop));
+                let deadline = Deadline::new(limit, stop);
+                let (session, agent) = (request.session.as_str(), request.agent.as_deref());
+                let mut work = TurnWork::new(jobs.root(), session, agent, deadline);
+                Ok(while_read(&handle, gate.judge(request.clone(), &mut work, &*reviewer)).await)
+            });
+            judged.unwrap_or_else(|failure| failed(not_reviewed(&failure)))
+        }
+    };
+    (judged.decision, judged.notices)
 }
 
 /// Does the work as long as the host waits for it: one that was killed could not say that it no longer does.
@@ -173,7 +190,7 @@ fn stateless(app: &App, read: Result<StopInput, BadInput>, failure: &Failure) ->
         |_| (StopEvent::default(), GateRequest::unreadable()),
         |read| (read.event, read.request),
     );
-    let decision = without_state(&request, reviewer::not_reviewed(failure), &Policy::default());
+    let decision = decide_without_state(&request, not_reviewed(failure), &Policy::default());
     document(event, &decision, &[], &[])
 }
 
@@ -183,45 +200,9 @@ fn caught(
     decide: impl FnOnce() -> (Decision, Vec<String>),
 ) -> (Decision, Vec<String>) {
     catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
-        let fault = NotReviewed::new(Why::Failed, "a fault in codex-companion");
-        (without_state(request, fault, &Policy::default()), Vec::new())
+        let fault = NotReviewed::new(FailureKind::Failed, "a fault in codex-companion");
+        (decide_without_state(request, fault, &Policy::default()), Vec::new())
     })
-}
-
-async fn decide(gate: &mut Gate<'_>, (stop, handle): (&mut Stop, &StopHandle)) -> Decision {
-    let (session, agent) = (gate.request.session.clone(), gate.request.agent.clone());
-    let known = match gate.state.peek() {
-        Some(known) => known,
-        // It is put aside and told; what it knew of this turn is lost.
-        None => match gate.state.update(|state| (state.clone(), state)) {
-            Ok((known, told)) => {
-                gate.told.extend(told);
-                known
-            }
-            Err(failure) => return gate.fail(reviewer::not_reviewed(&failure)),
-        },
-    };
-    let folder = gate.root.clone();
-    let looked = gate.apart(stop, move |cancel| {
-        let base = tree::base(&known, &session, agent.as_deref());
-        let look = tree::look(&folder, cancel)?;
-        let tree = look.tree.clone();
-        Ok((tree, look.changes(&base, cancel)?))
-    });
-    let (tree, changes) = match looked.await {
-        Ok(Ok((tree, Some(changes)))) => (tree, changes),
-        Ok(Ok((_, None))) => {
-            let detail = "the turn began before the first commit, and there are too many since";
-            return gate.fail(NotReviewed::new(Why::Failed, detail));
-        }
-        Ok(Err(error)) => return gate.fail(unread(&error)),
-        Err(failure) => return gate.fail(failure),
-    };
-    if changes.is_empty() {
-        return Decision::skipped(Skip::Unchanged);
-    }
-    gate.request.tree = Some(tree);
-    gate.judge(changes, &mut Quiet, (stop, handle)).await
 }
 
 /// Hands a slash command's arguments on. Where the command may change files, its turn begins before them.
@@ -242,7 +223,7 @@ fn changes_files(command: &str) -> bool {
 
 /// The decision as the host reads it, with what else there is to tell for the user.
 fn document(event: StopEvent, decision: &Decision, told: &[String], ended: &[String]) -> String {
-    let wording = Wording::for_turns().with_turn_off(TURN_OFF);
+    let wording = Wording::for_turns(&Policy::default()).turn_off(TURN_OFF);
     let Some(answer) = claude::answer(event, decision, &wording) else { return String::new() };
     if told.is_empty() && ended.is_empty() {
         return answer + "\n";
@@ -258,15 +239,6 @@ fn document(event: StopEvent, decision: &Decision, told: &[String], ended: &[Str
         .collect();
     value["systemMessage"] = lines.join("\n").into();
     format!("{value}\n")
-}
-
-/// Nobody watches a hook.
-struct Quiet;
-
-impl RunObserver for Quiet {
-    fn phase(&mut self, _phase: &str) {}
-    fn activity(&mut self, _what: &str, _over: bool) {}
-    fn note(&mut self, _note: &str) {}
 }
 
 /// Takes note of where the work tree stands as a turn begins.
@@ -285,7 +257,8 @@ fn prompt_submit(app: &App, input: &[u8]) -> String {
 
 /// Adds to an answer what the session has not been told yet.
 fn told_at_prompt(app: &App, session: Option<&str>, answer: String) -> String {
-    let ended = Jobs::open(app).map(|jobs| untold::tell(&jobs, session, Audience::Going)).unwrap_or_default();
+    let ended =
+        app.jobs().map(|jobs| notices::take(&jobs, session, Audience::Continuing)).unwrap_or_default();
     let context: Vec<String> = slash::seen(app).into_iter().chain(ended.clone()).collect();
     if context.is_empty() {
         return answer;
@@ -303,28 +276,27 @@ fn told_at_prompt(app: &App, session: Option<&str>, answer: String) -> String {
 
 /// Takes note of where the work tree stands, when the gate is on.
 fn note_beginning(app: &App, input: &Input) -> String {
-    let Ok(jobs) = Jobs::open(app) else { return String::new() };
+    let Ok(jobs) = app.jobs() else { return String::new() };
     if !matches!(is_on(app, &jobs), Ok(true)) {
         return String::new();
     }
-    let looked = catch_unwind(|| tree::look(&jobs.root, &Cancel::new()));
-    let tree = looked.ok().and_then(Result::ok).map(|look| look.tree);
+    let root = jobs.root();
+    let looked = catch_unwind(|| tree::status(root, &Cancel::new()));
+    let tree = looked.ok().and_then(Result::ok).map(|status| status.snapshot);
     let Some(session) = input.session() else {
         return tell(
             "Review gate: the turn's beginning could not be noted: the hook's input names no session",
         );
     };
-    let state = StateFile::new(jobs.store.folder());
-    match state.update(|state| ((), state.turn_began(session, None, tree.as_ref(), now()))) {
-        Ok(((), None)) => String::new(),
-        Ok(((), Some(told))) => tell(&told),
+    match store(&jobs).update(|state| ((), state.turn_began(session, None, tree.as_ref(), now()))) {
+        Ok(updated) => updated.moved_aside.map_or_else(String::new, |moved| tell(&moved.to_string())),
         Err(failure) => tell(&format!("Review gate: the turn's beginning could not be noted: {failure}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use codex_gate::Turn;
+    use codex_gate::{SkipReason, TurnPosition};
 
     use super::*;
 
@@ -335,20 +307,20 @@ mod tests {
             let (decision, told) = caught(&request, || panic!("as it might"));
             serde_json::from_str::<Value>(&document(StopEvent::Stop, &decision, &told, &[])).unwrap()
         };
-        assert!(say(Turn::First)["hookSpecificOutput"]["additionalContext"].is_string());
-        assert!(say(Turn::Continuing)["systemMessage"].as_str().unwrap().contains("a fault"));
-        assert!(say(Turn::Unknown)["systemMessage"].is_string());
+        assert!(say(TurnPosition::First)["hookSpecificOutput"]["additionalContext"].is_string());
+        assert!(say(TurnPosition::Continuing)["systemMessage"].as_str().unwrap().contains("a fault"));
+        assert!(say(TurnPosition::Unknown)["systemMessage"].is_string());
     }
 
     #[test]
     fn what_else_there_is_to_tell_stands_in_the_same_document() {
         let told = ["the state was corrupt\nand \u{1b}[31mred".to_owned()];
-        let text = document(StopEvent::Stop, &Decision::skipped(Skip::Unchanged), &told, &[]);
+        let text = document(StopEvent::Stop, &Decision::skipped(SkipReason::Unchanged), &told, &[]);
         let value: Value = serde_json::from_str(&text).unwrap();
         let message = value["systemMessage"].as_str().unwrap();
         assert!(message.contains("skipped") && message.contains("was corrupt"), "{message}");
         assert!(!message.contains(['\n', '\u{1b}']) && text.lines().count() == 1);
         // A gate that is off has nothing to add to.
-        assert_eq!(document(StopEvent::Stop, &Decision::skipped(Skip::Off), &[], &[]), "");
+        assert_eq!(document(StopEvent::Stop, &Decision::skipped(SkipReason::Off), &[], &[]), "");
     }
 }

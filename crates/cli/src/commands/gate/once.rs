@@ -2,23 +2,21 @@
 
 use std::io;
 
+use codex_companion_core::gate::{Deadline, TargetWork, not_reviewed, tree};
 use codex_gate::host::{exit, git};
 use codex_gate::{
-    Budget, Decided, Decision, Finding, GateRequest, NotReviewed, OnFailure, Scope, Severity, Skip, Tree,
-    Turn, Why, Wording,
+    Decision, DecisionKind, FailureKind, Finding, Gate, GateRequest, NotReviewed, OnFailure, ReviewBudget,
+    ReviewScope, TurnPosition, Wording,
 };
-use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, fingerprint, resolve};
+use codex_review::{ErrorReport, Review, ReviewKind, ReviewReport, ReviewVerdict, TargetSummary};
+use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, resolve};
 
-use super::state::StateFile;
-use super::{Gate, install, reviewer, tree, unread};
-use crate::args::{Format, GateAction, GateArgs, GitHook, OnError, TargetArgs};
-use crate::commands::jobs::Jobs;
-use crate::commands::{Answer, App, block_on, reviewing, work_tree};
+use super::{install, policy, reviewer, store};
+use crate::args::{Format, GateAction, GateArgs, GitHook, OnError};
+use crate::commands::{Answer, App, block_on, work_tree};
 use crate::exit::{Exit, Failure, Kind};
-use crate::render::{self, ErrorReport, ReviewKind, ReviewReport};
-use crate::review_output::{self, ReviewResult, Verdict};
 use crate::stdio;
-use codex_companion_core::{RunObserver, Stop, StopHandle};
+use codex_companion_core::{TargetOptions, TargetScope};
 
 pub(in crate::commands) fn run(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     match &flags.action {
@@ -28,10 +26,9 @@ pub(in crate::commands) fn run(app: &App, flags: &GateArgs) -> Result<Answer, Fa
     }
 }
 
-/// What is to be reviewed, or why there is nothing to review or nothing that can be.
+/// What is to be reviewed (no target is nothing to review), or why it cannot be.
 enum Subject {
     Changes(Vec<Target>),
-    Nothing,
     Unreviewable(NotReviewed),
 }
 
@@ -39,102 +36,82 @@ fn once(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     let subject = subject(app, flags)?;
     let root = match &subject {
         Subject::Changes(targets) => targets.first().map(|target| target.repo_root().to_path_buf()),
-        _ => None,
+        Subject::Unreviewable(_) => None,
     };
     let root = root.unwrap_or_else(|| work_tree(&app.cwd));
     let settings = app.settings(Some(&root), None)?;
-    let state = StateFile::new(Jobs::open(app)?.store.folder());
-    let request = GateRequest::new("gate", Turn::Single);
-    let mut gate = Gate::new(app, settings, state, &root, request);
-    gate.policy.scope = Scope::Everything;
-    // The "session" never ends; the day's budget is bound enough.
-    gate.policy.session_budget = Budget::default();
     let on_failure = match flags.on_error {
         OnError::Allow => OnFailure::Allow,
-        OnError::Block => OnFailure::BlockOnce,
+        OnError::Block => OnFailure::Block,
     };
-    (gate.policy.on_not_reviewed, gate.policy.at_limit) = (on_failure, on_failure);
-    gate.request.prompt = Some(codex_gate::Prompt::version_for(Scope::Everything).to_owned());
+    let policy = policy(app, &settings)
+        .scope(ReviewScope::Everything)
+        // The "session" never ends; the day's budget is bound enough.
+        .session_budget(ReviewBudget::unlimited())
+        .on_not_reviewed(on_failure)
+        .at_limit(on_failure);
+    let limit = policy.deadline(None);
+    let gate = Gate::new(store(&app.jobs()?), policy);
+    let request = GateRequest::new("gate", TurnPosition::Single);
 
     let label = match &subject {
         Subject::Changes(targets) => targets.iter().map(Target::label).collect::<Vec<_>>().join(", "),
-        _ => String::new(),
+        Subject::Unreviewable(_) => String::new(),
     };
     let mut stopped = None;
-    let decision = match subject {
-        Subject::Nothing => Decision::skipped(Skip::NothingToReview),
-        Subject::Unreviewable(failure) => gate.fail(failure),
+    let judged = match subject {
+        Subject::Unreviewable(failure) => gate.fail(request, failure),
         Subject::Changes(targets) => {
             let mut progress = app.progress();
-            progress.note(&format!("reviewing the {label}"));
-            let decided = block_on(async |stop, handle| {
-                let decision = judge(&mut gate, targets, &mut progress, (stop, &handle)).await;
+            if !targets.is_empty() {
+                progress.note(&format!("reviewing the {label}"));
+            }
+            let judged = block_on(async |stop, handle| {
+                let reviewer = reviewer(app, &settings, &root, &mut progress, (&handle, stop));
+                let mut work = TargetWork::new(targets, Deadline::new(limit, stop));
+                let judged = gate.judge(request.clone(), &mut work, &*reviewer).await;
                 stopped = stop.reason();
-                Ok(decision)
+                Ok(judged)
             });
             progress.finish();
-            decided.unwrap_or_else(|failure| gate.fail(reviewer::not_reviewed(&failure)))
+            judged.unwrap_or_else(|failure| gate.fail(request, not_reviewed(&failure)))
         }
     };
-    gate.log("gate", &decision);
-    for told in &gate.told {
-        app.note(told);
+    let decision = judged.decision;
+    for notice in &judged.notices {
+        app.note(notice);
     }
-    let cancelled = matches!(&decision.outcome,
-        Decided::NotReviewed { failure, .. } if failure.why == Why::Cancelled);
+    let cancelled = matches!(&decision.kind,
+        DecisionKind::NotReviewed { failure, .. } if failure.kind == FailureKind::Cancelled);
     if let Some(stopped) = stopped.filter(|_| cancelled) {
-        // Whoever ended it wants no decision, whatever is to become of failures.
+        // The user who ended it wants no decision, regardless of the policy on failures.
         return Err(stopped.into());
     }
     Ok(answer(app, flags, &label, &decision))
 }
 
-async fn judge(
-    gate: &mut Gate<'_>,
-    targets: Vec<Target>,
-    watch: &mut dyn RunObserver,
-    (stop, handle): (&mut Stop, &StopHandle),
-) -> Decision {
-    let theirs = targets.clone();
-    match gate.apart(stop, move |cancel| tree_of(&theirs, cancel)).await {
-        Ok(Ok(tree)) => gate.request.tree = Some(tree),
-        Ok(Err(error)) => return gate.fail(unread(&error)),
-        Err(failure) => return gate.fail(failure),
-    }
-    gate.judge(targets, watch, (stop, handle)).await
-}
-
-/// Unlike a turn's fingerprint, this one says that everything is meant.
-fn tree_of(targets: &[Target], cancel: &Cancel) -> Result<Tree, codex_review_target::Error> {
-    let mut all = String::from("all");
-    for target in targets {
-        all.push_str(&format!(":{}:{}", target.mode(), fingerprint(target, None, cancel)?));
-    }
-    Ok(Tree::new(all))
-}
-
 fn subject(app: &App, flags: &GateArgs) -> Result<Subject, Failure> {
     match flags.git_hook {
         Some(GitHook::PrePush) => pushed(app),
-        Some(GitHook::PreCommit) => one(reviewing::target(
-            &app.cwd,
-            &TargetArgs { scope: crate::args::Scope::WorkingTree, ..TargetArgs::default() },
-        )),
-        None => one(reviewing::target(&app.cwd, &flags.target)),
+        Some(GitHook::PreCommit) => {
+            one(TargetOptions::new().scope(TargetScope::WorkingTree).resolve(&app.cwd))
+        }
+        None => one(TargetOptions::from(&flags.target).resolve(&app.cwd)),
     }
 }
 
 fn one(target: Result<Target, Failure>) -> Result<Subject, Failure> {
     match target {
         Ok(target) => Ok(Subject::Changes(vec![target])),
-        Err(failure) if failure.kind() == Kind::NothingToReview => Ok(Subject::Nothing),
+        Err(failure) if failure.kind() == Kind::NothingToReview => Ok(Subject::Changes(Vec::new())),
         Err(failure) => Err(failure),
     }
 }
 
 /// What a push sends: of each branch, what the remote side does not have.
 fn pushed(app: &App) -> Result<Subject, Failure> {
-    let unreviewable = |detail: String| Ok(Subject::Unreviewable(NotReviewed::new(Why::Failed, detail)));
+    let unreviewable =
+        |detail: String| Ok(Subject::Unreviewable(NotReviewed::new(FailureKind::Failed, detail)));
     let push = match stdio::read_to_end(io::stdin().lock()).map(|input| git::PrePush::read(&input)) {
         Ok(Ok(push)) => push,
         Ok(Err(bad)) => return Ok(Subject::Unreviewable(bad.into())),
@@ -183,7 +160,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
             Err(error) => return Err(Failure::from(error)),
         }
     }
-    Ok(if targets.is_empty() { Subject::Nothing } else { Subject::Changes(targets) })
+    Ok(Subject::Changes(targets))
 }
 
 fn answer(app: &App, flags: &GateArgs, label: &str, decision: &Decision) -> Answer {
@@ -214,7 +191,7 @@ fn answer(app: &App, flags: &GateArgs, label: &str, decision: &Decision) -> Answ
         Format::Json => format!("{:#}\n", serde_json::to_value(decision.report()).unwrap_or_default()),
         format => {
             eprint_lines(app, &said.stderr);
-            render::review(&report(label, decision), format)
+            codex_review::render::render(&report(label, decision), format.into())
         }
     };
     Answer { stdout, exit, failure: None }
@@ -229,22 +206,20 @@ fn eprint_lines(app: &App, text: &str) {
 
 /// The decision as a review, for the forms that show findings.
 fn report(label: &str, decision: &Decision) -> ReviewReport {
-    let target =
-        render::Target { mode: "gate".to_owned(), label: label.to_owned(), base_ref: None, explicit: true };
+    let target = TargetSummary::new("gate", label).explicit(true);
     let mut report = ReviewReport::new(ReviewKind::Native, target);
-    let result = |verdict, summary: &str, findings: &[Finding]| ReviewResult {
-        verdict,
-        summary: summary.to_owned(),
-        findings: findings.iter().map(finding).collect(),
-        next_steps: Vec::new(),
+    let result = |verdict, summary: &str, findings: &[Finding]| {
+        Review::new(verdict, summary).findings(findings.iter().map(finding).collect())
     };
-    match &decision.outcome {
-        Decided::Blocked { reason, findings } => {
-            report.result = Some(result(Verdict::NeedsAttention, reason, findings));
+    match &decision.kind {
+        DecisionKind::Blocked { reason, findings } => {
+            report.result = Some(result(ReviewVerdict::NeedsAttention, reason, findings));
         }
-        Decided::Allowed { reason } => report.result = Some(result(Verdict::Approve, reason, &[])),
-        Decided::Skipped(skip) => report.result = Some(result(Verdict::Approve, &skip.to_string(), &[])),
-        Decided::NotReviewed { failure, .. } => {
+        DecisionKind::Allowed { reason } => report.result = Some(result(ReviewVerdict::Approve, reason, &[])),
+        DecisionKind::Skipped(skip) => {
+            report.result = Some(result(ReviewVerdict::Approve, &skip.to_string(), &[]))
+        }
+        DecisionKind::NotReviewed { failure, .. } => {
             report.codex.status = 1;
             report.parse_error = Some(failure.to_string());
             let failure = Failure::new(Kind::TurnFailed, format!("not reviewed: {failure}"));
@@ -254,22 +229,13 @@ fn report(label: &str, decision: &Decision) -> ReviewReport {
     report
 }
 
-fn finding(finding: &Finding) -> review_output::Finding {
-    let severity = match finding.severity {
-        Severity::Low => review_output::Severity::Low,
-        Severity::Medium => review_output::Severity::Medium,
-        Severity::High => review_output::Severity::High,
-        Severity::Critical => review_output::Severity::Critical,
-    };
-    let start = finding.line_start.unwrap_or(1).max(1);
-    review_output::Finding {
-        severity,
-        title: finding.title.clone(),
-        body: finding.body.clone(),
-        file: finding.file.clone().unwrap_or_default(),
-        line_start: start,
-        line_end: finding.line_end.unwrap_or(start).max(start),
-        confidence: None,
-        recommendation: finding.recommendation.clone().unwrap_or_default(),
-    }
+fn finding(finding: &Finding) -> codex_review::Finding {
+    let severity = codex_review::Severity::from_name(finding.severity.as_str()).unwrap_or_default();
+    let start = finding.line_start.unwrap_or(1);
+    codex_review::Finding::new(&finding.title)
+        .severity(severity)
+        .body(&finding.body)
+        .file(finding.file.clone().unwrap_or_default())
+        .lines(start..=finding.line_end.unwrap_or(start).max(start))
+        .recommendation(finding.recommendation.clone().unwrap_or_default())
 }

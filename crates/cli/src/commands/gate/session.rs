@@ -7,20 +7,20 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use codex_companion_core::gate::tree;
 use codex_job_store::Filter;
 use codex_review_target::Cancel;
 use serde_json::json;
 
 use super::hooks::{Input, read};
-use super::state::{StateFile, now};
-use super::{is_on, tree};
+use super::{is_on, now, store};
 use crate::commands::App;
-use crate::commands::jobs::untold::{self, Audience};
-use crate::commands::jobs::{Jobs, cancel_session};
 use crate::commands::slash::stored::Stored;
 use crate::commands::slash::tell;
 use crate::environment::Environment;
 use crate::settings::SessionEnd;
+use codex_companion_core::notices::{self, Audience};
+use codex_companion_core::{Jobs, StateDir, cancel_session};
 
 /// The end of a session is not waited for any longer; hosts allow little more than a second, for all hooks together.
 const END: Duration = Duration::from_millis(250);
@@ -37,18 +37,17 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
     {
         told = Some(format!("codex-companion: cannot write {}: {error}", file.display()));
     }
-    let Ok(jobs) = Jobs::open(&app) else { return told.map_or_else(String::new, |told| tell(&told)) };
+    let Ok(jobs) = app.jobs() else { return told.map_or_else(String::new, |told| tell(&told)) };
     if let Some(session) = input.session()
         && matches!(is_on(&app, &jobs), Ok(true))
     {
-        let head = tree::head(&jobs.root, &Cancel::new());
-        let state = StateFile::new(jobs.store.folder());
-        match state.update(|state| ((), state.session_began(session, head, now()))) {
-            Ok(((), notice)) => told = told.or(notice),
+        let head = tree::head(jobs.root(), &Cancel::new());
+        match store(&jobs).update(|state| ((), state.session_began(session, head, now()))) {
+            Ok(updated) => told = told.or(updated.moved_aside.map(|moved| moved.to_string())),
             Err(failure) => told = told.or(Some(failure.to_string())),
         }
     }
-    let ended = untold::tell(&jobs, input.session(), Audience::Beginning);
+    let ended = notices::take(&jobs, input.session(), Audience::Starting);
     // The model is told what runs and what ended, the user what ended and what went wrong.
     let context: Vec<String> = running(&jobs).into_iter().chain(ended.clone()).collect();
     let told: Vec<String> =
@@ -112,10 +111,10 @@ pub(super) fn quote(text: &str) -> String {
 fn running(jobs: &Jobs) -> Option<String> {
     let active = Filter::all().active(true);
     // A cheap look first: nearly always there is nothing.
-    if jobs.store.list(&active).ok()?.is_empty() {
+    if jobs.store().list(&active).ok()?.is_empty() {
         return None;
     }
-    let jobs = jobs.store.look(&active).ok()?.jobs;
+    let jobs = jobs.store().look(&active).ok()?.jobs;
     let ids: Vec<&str> = jobs.iter().take(5).map(|job| job.id.as_str()).collect();
     let more = if jobs.len() > ids.len() { ", …" } else { "" };
     let (verb, noun) = if jobs.len() == 1 { ("is", "job") } else { ("are", "jobs") };
@@ -146,18 +145,19 @@ pub(super) fn end(app: &App) -> String {
 
 fn forget(app: &App, session: &str) {
     if let Some(root) = app.environment.state_root() {
-        Stored::new(&root, session).forget();
+        Stored::new(&StateDir::new(root), session).forget();
     }
-    let Ok(jobs) = Jobs::open(app) else { return };
-    if app.settings(Some(&jobs.root), None).is_ok_and(|settings| settings.session_end == SessionEnd::Cancel) {
+    let Ok(jobs) = app.jobs() else { return };
+    if app.settings(Some(jobs.root()), None).is_ok_and(|settings| settings.session_end == SessionEnd::Cancel)
+    {
         cancel_session(&jobs, session);
     }
     // Those whose owner went with the session are failed now, not when somebody looks.
     let mine = Filter::all().session(session).active(true);
-    if jobs.store.list(&mine).is_ok_and(|active| !active.is_empty()) {
-        let _ = jobs.store.look(&mine);
+    if jobs.store().list(&mine).is_ok_and(|active| !active.is_empty()) {
+        let _ = jobs.store().look(&mine);
     }
-    let state = StateFile::new(jobs.store.folder()).with_patience(LOCKED);
+    let state = store(&jobs).lock_timeout(LOCKED);
     if state.exists() {
         let _ = state.update(|state| ((), state.session_ended(session)));
     }

@@ -7,17 +7,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use codex_base::text::one_line;
 use codex_companion_core::{Workspace, codex};
 use codex_job_store::{Filter, Job, Status};
 
-use super::super::jobs::Jobs;
 use super::super::{Answer, App};
 use crate::VERSION;
 use crate::environment::secret_values;
 use crate::exit::{Failure, Kind};
 use crate::redact::Redactor;
 use crate::render::{SetupReport, Tool};
-use crate::sanitize::one_line;
 use crate::settings::KEYS;
 
 /// The most characters of a line.
@@ -112,7 +111,7 @@ fn state(report: &mut Report, app: &App, setup: &SetupReport) {
     report.line("exists", yes(directory.is_some_and(|path| path.is_dir())));
     report.line("review gate", if setup.review_gate_enabled { "on" } else { "off" });
     report.line("broker", &setup.session_runtime.mode);
-    let jobs = Jobs::open(app).and_then(|jobs| jobs.store.list(&Filter::all()).map_err(Failure::from));
+    let jobs = app.jobs().and_then(|jobs| jobs.store().list(&Filter::all()).map_err(Failure::from));
     let jobs = match jobs {
         Ok(jobs) => jobs,
         Err(failure) => return report.line("jobs", &format!("cannot be read: {failure}")),

@@ -3,18 +3,17 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
+use codex_companion_core::{Follow, Followed, Request, RunIn, notices};
 use codex_job_store::Job;
 use codex_review_target::Wait;
 
 use super::Slash;
 use crate::args::{self, Cli, Command, Parsed, ResultArgs, RunArgs};
-use crate::commands::jobs::{self, Jobs, untold};
-use crate::commands::work::{self, Request};
-use crate::commands::{Answer, App, asking, reviewing};
+use crate::commands::{Answer, App, adversarial_review, attach, dispatch, result, review, status, task};
 use crate::diagnostics;
 use crate::exit::Failure;
 use crate::render;
-use crate::sanitize::one_line;
+use codex_base::text::one_line;
 
 /// The most characters that are shown: hosts show 30,000 of a command's output, and of more only the beginning.
 const MOST: usize = 28_000;
@@ -69,25 +68,18 @@ fn answer(app: &App, slash: Slash, arguments: &str, whole: &mut String) -> Resul
     diagnostics::start(&global, &app.environment)?;
     let app = app.with(global)?;
     match &mut command {
-        Command::Review(flags) => start(&app, begun, &mut flags.run.clone(), whole, |run| {
-            flags.run = run.clone();
-            Ok(asking::review_request(&app, flags))
-        }),
-        Command::AdversarialReview(flags) => start(&app, begun, &mut flags.run.clone(), whole, |run| {
-            flags.run = run.clone();
-            asking::adversarial_request(&app, flags)
-        }),
+        Command::Review(flags) => start(&app, begun, &flags.run, whole, || Ok(review::request(&app, flags))),
+        Command::AdversarialReview(flags) => {
+            start(&app, begun, &flags.run, whole, || adversarial_review::request(&app, flags))
+        }
         Command::Task(flags) => {
-            // Whoever calls for rescue wants something done; the reference's agent does as much.
+            // A rescue is meant to change something; the agent of codex-plugin-cc writes as well.
             flags.write = !flags.read_only;
-            start(&app, begun, &mut flags.run.clone(), whole, |run| {
-                flags.run = run.clone();
-                asking::task_request(&app, flags)
-            })
+            start(&app, begun, &flags.run, whole, || task::request(&app, flags))
         }
         Command::Attach(flags) => {
             let mut log = Vec::new();
-            let answer = jobs::attach_to(&app, flags, &mut log)?;
+            let answer = attach::write_log(&app, flags, &mut log)?;
             Ok(String::from_utf8_lossy(&log).into_owned() + &told(answer))
         }
         Command::Status(flags) => {
@@ -96,9 +88,9 @@ fn answer(app: &App, slash: Slash, arguments: &str, whole: &mut String) -> Resul
             let limit =
                 app.limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
             flags.timeout_ms = flags.wait.then(|| flags.timeout_ms.map_or(limit, |asked| asked.min(limit)));
-            jobs::status(&app, flags).map(told)
+            status::run(&app, flags).map(told)
         }
-        _ => super::super::dispatch(&app, command).map(told),
+        _ => dispatch(&app, command).map(told),
     }
 }
 
@@ -134,31 +126,26 @@ fn told(answer: Answer) -> String {
     text
 }
 
-/// Starts the work as a job, and waits for it if it is to be waited for. The job goes on in either case.
+/// Starts the work as a job, and waits for it if that is recommended or asked for. The job continues in either case.
 fn start(
     app: &App,
     begun: Instant,
-    run: &mut RunArgs,
+    run: &RunArgs,
     whole: &mut String,
-    request: impl FnOnce(&RunArgs) -> Result<Request, Failure>,
+    request: impl FnOnce() -> Result<Request, Failure>,
 ) -> Result<String, Failure> {
-    let asked = (run.wait, run.background);
-    (run.wait, run.background) = (false, true);
-    let request = request(run)?;
-    let checked = work::check(app, &request)?;
-    let (wait, reason) = match asked {
+    let companion = app.companion();
+    let prepared = companion.prepare(request()?, RunIn::Background)?;
+    let (wait, reason) = match (run.wait, run.background) {
         (true, _) => (true, None),
         (_, true) => (false, None),
-        _ => match checked.target() {
-            Some(target) => {
-                let recommended = reviewing::recommendation(target)?;
-                (recommended.wait == Wait::Foreground, Some(recommended.reason))
-            }
+        _ => match prepared.recommendation()? {
+            Some(recommended) => (recommended.wait == Wait::Foreground, Some(recommended.reason)),
             None => (true, None),
         },
     };
-    let jobs = Jobs::open(app)?;
-    let job = jobs::start(&jobs, &request, &checked)?;
+    let jobs = app.jobs()?;
+    let job = codex_companion_core::start(&companion, &jobs, &prepared)?;
     *whole = format!("run `codex-companion result {}` in a terminal", job.id);
     if !wait {
         let why =
@@ -168,31 +155,31 @@ fn start(
             job.title,
             job.id,
             why.unwrap_or_default(),
-            where_next(&job)
+            next_commands(&job)
         ));
     }
     let limit = app.limit.unwrap_or_default();
     let left = limit.saturating_sub(begun.elapsed());
-    let ended = jobs.store.wait(std::slice::from_ref(&job.id), left)?;
-    if ended.iter().any(Job::is_active) {
+    let followed = Follow::new(jobs.store(), std::slice::from_ref(&job.id)).limit(left).wait()?;
+    if !matches!(followed, Followed::Ended(_)) {
         let seconds = limit.as_secs();
         return Ok(format!(
-            "{} still runs after {seconds} s and goes on in the background: {}\n{}",
+            "{} still runs after {seconds} s and continues in the background: {}\n{}",
             job.title,
             job.id,
-            where_next(&job)
+            next_commands(&job)
         ));
     }
-    untold::seen(&jobs, &job.id);
+    notices::seen(&jobs, &job.id);
     let flags = ResultArgs { job: Some(job.id.to_string()), raw: false, out: args::JsonArgs::default() };
-    let mut text = jobs::result(app, &flags).map(told)?;
+    let mut text = result::run(app, &flags).map(told)?;
     if let Some(reason) = reason {
         text.push_str(&format!("\n(Waited for: {reason}. With --background it is not.)\n"));
     }
     Ok(text)
 }
 
-fn where_next(job: &Job) -> String {
+fn next_commands(job: &Job) -> String {
     let id = &job.id;
     format!(
         "You are told when it has ended.\n\n  /codex:status {id}\n  /codex:result {id}\n  /codex:cancel {id}\n"

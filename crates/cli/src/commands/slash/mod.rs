@@ -14,12 +14,13 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use codex_companion_core::StateDir;
 use serde_json::json;
 
 use self::answer::{Shown, fit};
 use self::stored::Stored;
 use super::{Answer, App};
-use crate::sanitize::one_line;
+use codex_base::text::one_line;
 
 /// How long a slash command is waited for at most, whatever the settings say: hosts end what runs for 120 s.
 const MOST: Duration = Duration::from_secs(100);
@@ -127,7 +128,8 @@ fn nowhere(app: &App) -> &'static str {
 }
 
 fn open(app: &App) -> Option<Stored> {
-    Some(Stored::new(&app.environment.state_root()?, app.environment.session_id.as_deref()?))
+    let state = StateDir::new(app.environment.state_root()?);
+    Some(Stored::new(&state, app.environment.session_id.as_deref()?))
 }
 
 /// One line for the user, as hooks say it; it stops nothing.

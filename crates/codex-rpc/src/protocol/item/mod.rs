@@ -21,7 +21,7 @@ pub use work::*;
 ///
 /// An item of an unknown type, or of a known type whose fields are not what this version expects, is an
 /// [`ThreadItem::Other`]: an item never fails the message that carries it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ThreadItem {
     /// What the user said.
@@ -181,6 +181,12 @@ pub struct OtherItem {
     pub id: Option<ItemId>,
     /// All of it.
     pub raw: Box<RawValue>,
+}
+
+impl PartialEq for OtherItem {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.kind, &self.id, self.raw.get()) == (&other.kind, &other.id, other.raw.get())
+    }
 }
 
 #[cfg(test)]

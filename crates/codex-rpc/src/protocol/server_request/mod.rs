@@ -4,7 +4,6 @@ mod approvals;
 mod client;
 mod questions;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::open::from_object;
@@ -14,21 +13,18 @@ pub use approvals::*;
 pub use client::*;
 pub use questions::*;
 
-/// The params of a request that the server may send; the type says the method and what the answer is made of.
-pub trait ServerRequestParams {
-    /// The method.
-    const METHOD: &'static str;
-    /// What the answer's `result` is made of.
-    type Response: Serialize;
-}
-
 macro_rules! server_requests {
-    ($($(#[$doc:meta])* $method:literal => $variant:ident($params:ident) -> $response:ty, $thread:expr;)+) => {
+    ($($(#[$doc:meta])* $method:literal => $variant:ident($params:ident) -> $response:ident, $thread:expr;)+) => {
         /// A request of the app-server. Each must be answered: the turn waits.
         #[derive(Debug, Clone)]
         #[non_exhaustive]
         pub enum ServerRequest {
-            $($(#[$doc])* $variant($params),)+
+            $(
+                $(#[$doc])*
+                ///
+                #[doc = concat!("Answered with [`", stringify!($response), "`].")]
+                $variant($params),
+            )+
             /// A method that this version does not type. Answer with a JSON-RPC error.
             Other {
                 /// The method.
@@ -78,11 +74,6 @@ macro_rules! server_requests {
                 }
             }
         }
-
-        $(impl ServerRequestParams for $params {
-            const METHOD: &'static str = $method;
-            type Response = $response;
-        })+
     };
 }
 
@@ -121,6 +112,8 @@ server_requests! {
 
 #[cfg(test)]
 mod tests {
+    use serde::Serialize;
+
     use super::*;
     use crate::protocol::ApprovalDecision;
 

@@ -1,0 +1,10 @@
+//! Rules of this repository that no lint checks: the crate graph, manifests, licences, documents, source files.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod documents;
+mod graph;
+mod licences;
+mod manifests;
+mod repository;
+mod sources;
