@@ -10,12 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use codex_companion_core::{MAX_PROMPT_CHARS, check_prompt_length};
 
 use crate::exit::{Failure, Kind};
 use crate::stdio::{self, Unread};
-
-/// The most characters that Codex accepts as one input (observed, 0.169.0: more is refused with -32602).
-pub const MAX_CHARS: usize = 1_048_576;
 
 /// The arguments for a prompt.
 #[derive(Args, Clone, Debug, Default)]
@@ -80,7 +78,7 @@ impl Source {
     /// Reads the prompt. `None` when there is no source or it is empty.
     ///
     /// # Errors
-    /// A file that cannot be read, bytes that are not UTF-8, more than [`MAX_CHARS`] characters, a standard input that stays
+    /// A file that cannot be read, bytes that are not UTF-8, more than [`MAX_PROMPT_CHARS`] characters, a standard input that stays
     /// open and silent for longer than `patience`, unless the prompt is optional and nothing came at all.
     pub fn read(
         self,
@@ -119,7 +117,7 @@ impl Source {
         };
         let prompt = String::from_utf8(bytes)
             .map_err(|error| not_utf8(&origin, Some(error.utf8_error().valid_up_to())))?;
-        check_length(&prompt)?;
+        check_prompt_length(&prompt)?;
         Ok((!prompt.is_empty()).then_some(prompt))
     }
 }
@@ -139,27 +137,9 @@ fn read_stdin(stdin: impl Read + Send + 'static, patience: Patience) -> Result<O
     }
 }
 
-/// Rejects a prompt that Codex would reject, before Codex is started.
-///
-/// # Errors
-/// More than [`MAX_CHARS`] characters.
-pub fn check_length(prompt: &str) -> Result<(), Failure> {
-    // A character is at least one byte: most prompts need not be counted.
-    if prompt.len() <= MAX_CHARS {
-        return Ok(());
-    }
-    let count = prompt.chars().count();
-    if count <= MAX_CHARS {
-        return Ok(());
-    }
-    let message = format!("the prompt has {count} characters; Codex accepts at most {MAX_CHARS}");
-    let hint = "put the long part into a file of the repository and name that file in the prompt";
-    Err(Failure::new(Kind::PromptTooLong, message).with_hint(hint))
-}
-
 fn too_much(origin: &str) -> Failure {
     let message =
-        format!("the prompt from {origin} has more than the {MAX_CHARS} characters that Codex accepts");
+        format!("the prompt from {origin} has more than the {MAX_PROMPT_CHARS} characters that Codex accepts");
     Failure::new(Kind::PromptTooLong, message)
         .with_hint("put the long part into a file of the repository and name that file in the prompt")
 }
@@ -251,9 +231,9 @@ mod tests {
         assert_eq!(failure.to_string(), "cannot open the prompt file /nowhere/at/all");
         assert_eq!(failure.causes().len(), 1);
 
-        assert!(check_length(&"é".repeat(MAX_CHARS)).is_ok());
-        let failure = check_length(&"é".repeat(MAX_CHARS + 1)).unwrap_err();
-        assert_eq!(failure.to_string(), "the prompt has 1048577 characters; Codex accepts at most 1048576");
+        assert!(check_prompt_length(&"é".repeat(MAX_PROMPT_CHARS)).is_ok());
+        let failure = check_prompt_length(&"é".repeat(MAX_PROMPT_CHARS + 1)).unwrap_err();
+        assert_eq!(failure.to_string(), "the prompt has 1048577 characters; Codex takes 1048576");
         assert_eq!((failure.kind(), crate::exit::Exit::from(&failure).code()), (Kind::PromptTooLong, 2));
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::codex::{self, Codex};
+use crate::codex::{self, Codex, ThreadChoice};
 use crate::error::{Error, Kind, Result};
 use crate::jobs::Jobs;
 use crate::settings::{Flags, Origins, PROJECT_FILE, Settings, SettingsFile, Variables};
@@ -42,7 +42,7 @@ impl Companion {
         self
     }
 
-    /// Sets Codex's home directory, which brokers are told apart by.
+    /// Sets Codex's home directory. Each has a broker of its own.
     #[must_use]
     pub fn codex_home(mut self, directory: impl Into<PathBuf>) -> Self {
         self.codex_home = Some(directory.into());
@@ -177,9 +177,19 @@ impl Companion {
         Ok(Codex::new(program, root).handshake(settings.timeouts.handshake))
     }
 
-    /// Whether a session is set.
-    #[must_use]
-    pub fn has_session(&self) -> bool {
-        self.session.is_some()
+    /// The thread of the last task in a directory: this session's, or the workspace's without a session.
+    ///
+    /// # Errors
+    /// When a session has no task, or its jobs cannot be read.
+    pub fn last_task(&self, directory: &Path) -> Result<ThreadChoice> {
+        match self.jobs(directory).and_then(|jobs| jobs.resume_candidate()) {
+            Ok(Some(job)) => Ok(ThreadChoice::Resume(job.thread_id.unwrap_or_default())),
+            // Codex may have a record of a task that our store has not; it does not know its session.
+            Ok(None) | Err(_) if self.session.is_none() => Ok(ThreadChoice::ResumeLast),
+            Ok(None) => Err(Error::usage("there is no task of this session to continue").with_hint(
+                "run `task` without --resume-last, or name a thread with --thread; `status --all` lists the others",
+            )),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use codex_companion_core::gate::tree;
 use codex_job_store::Filter;
-use codex_review_target::Cancel;
+use codex_review_target::CancelToken;
 use serde_json::json;
 
 use super::hooks::{Input, read};
@@ -41,7 +41,7 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
     if let Some(session) = input.session()
         && matches!(is_on(&app, &jobs), Ok(true))
     {
-        let head = tree::head(jobs.root(), &Cancel::new());
+        let head = tree::head(jobs.root(), &CancelToken::new());
         match store(&jobs).update(|state| ((), state.session_began(session, head, now()))) {
             Ok(updated) => told = told.or(updated.moved_aside.map(|moved| moved.to_string())),
             Err(failure) => told = told.or(Some(failure.to_string())),
