@@ -31,7 +31,7 @@ mod unix {
     use std::thread::JoinHandle;
     use std::time::{Duration, Instant};
 
-    use codex_broker::{Endpoint, Identity, Launch, ServeOptions, serve};
+    use codex_broker::{Endpoint, Identity, Launcher, ServeOptions, serve};
     use codex_rpc::transport::Connection;
     use criterion::{BenchmarkId, Criterion, Throughput};
     use memchr::{memchr, memmem};
@@ -181,7 +181,7 @@ mod unix {
         let identity = Identity { workspace: "/w".as_ref(), home: "/h".as_ref(), program: "/p".as_ref() };
         let endpoint = Endpoint::locate(root, root, identity);
         let path = endpoint.to_string().trim_start_matches("unix:").to_owned();
-        let launch = Launch::with(move || {
+        let launcher = Launcher::from_fn(move || {
             let server = server.try_clone()?;
             server.set_nonblocking(true)?;
             let (reader, writer) = tokio::net::UnixStream::from_std(server)?.into_split();
@@ -191,7 +191,7 @@ mod unix {
         let task = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let began = own_time();
-            let mut options = ServeOptions::new(endpoint, launch);
+            let mut options = ServeOptions::new(endpoint, launcher);
             // The flood is faster than a client on a busy machine; the naive router would hold it back.
             options.max_unread = usize::MAX;
             runtime.block_on(serve(options, async { drop(stopped.await) })).unwrap();

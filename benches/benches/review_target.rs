@@ -9,7 +9,7 @@ mod repositories;
 
 use std::path::Path;
 
-use codex_review_target::{Cancel, CollectOptions, ConfigScope, ResolveOptions, collect, resolve};
+use codex_review_target::{CollectOptions, ConfigScope, ResolveOptions, collect, resolve};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use look::{BRANCH, WORK_TREE, size};
@@ -17,7 +17,7 @@ use look::{BRANCH, WORK_TREE, size};
 fn context(folder: &Path) {
     let options = ResolveOptions::new().config(ConfigScope::Repository);
     let target = resolve(folder, &options).expect("there is something to review");
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new()).expect("it can be collected");
+    let context = collect(&target, &CollectOptions::new()).expect("it can be collected");
     assert!(context.text.len() <= 1 << 20);
 }
 

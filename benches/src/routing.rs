@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use codex_broker::conventions::Codex;
+use codex_broker::conventions::CodexConventions;
 use codex_broker::router::{Action, ClientId, Event, Limits, Router};
 use codex_rpc::message::Envelope;
 use serde_json::{Value, json};
@@ -44,10 +44,12 @@ impl Desk {
     /// # Panics
     /// When the router does not let it.
     pub fn new() -> Self {
-        let mut desk =
-            Self { router: Router::new(Codex::new(), Limits::default()), client: ClientId::new(1) };
+        let mut desk = Self {
+            router: Router::new(CodexConventions::new(), Limits::default()),
+            client: ClientId::new(1),
+        };
         let client = desk.client;
-        desk.event(Event::Joined(client));
+        desk.event(Event::ClientConnected(client));
         let info = json!({"clientInfo": {"name": "bench", "title": "bench", "version": "0"}});
         desk.event(from(client, &json!({"id": 1, "method": "initialize", "params": info})));
         let asked = desk.event(Event::ServerUp).expect("the router shakes hands");

@@ -1,40 +1,40 @@
-//! Asks Codex something through a broker that all runs of this program for the same folder share.
+//! Sends a prompt to Codex through a broker that all runs of this program for the same directory share.
 //!
 //! ```text
-//! cargo run -p codex-broker --example share -- FOLDER codex "What does this repository do?"
+//! cargo run -p codex-broker --example share -- DIRECTORY codex "What does this repository do?"
 //! ```
 //!
-//! The first run starts the broker: this same program, as `share --serve FOLDER PROGRAM`. Later runs find it. It goes by
-//! itself when nobody has come for a while.
+//! The first run starts the broker: this same program, as `share --serve DIRECTORY PROGRAM`. Later runs find it. It ends by
+//! itself when it has been idle for some minutes.
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
 use std::error::Error;
 use std::path::Path;
 
-use codex_broker::{ConnectOptions, Endpoint, Identity, Launch, ServeOptions, connect_or_start, serve};
+use codex_broker::{ConnectOptions, Endpoint, Identity, Launcher, ServeOptions, connect_or_start, serve};
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
 use codex_rpc::protocol::{thread::ThreadStartParams, turn::TurnStartParams};
 use codex_rpc::transport::ChildOptions;
 
-fn endpoint(folder: &str, program: &str) -> Result<Endpoint, Box<dyn Error>> {
+fn endpoint(directory: &str, program: &str) -> Result<Endpoint, Box<dyn Error>> {
     let home = std::env::var_os("CODEX_HOME").unwrap_or_default();
     let workspace = std::env::current_dir()?;
     let identity = Identity { workspace: &workspace, home: home.as_ref(), program: program.as_ref() };
-    Ok(Endpoint::locate(Path::new(folder), &std::env::temp_dir(), identity))
+    Ok(Endpoint::locate(Path::new(directory), &std::env::temp_dir(), identity))
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--serve", folder, program] => {
-            let launch = Launch::child(ChildOptions::new(program).args(["app-server"]));
-            serve(ServeOptions::new(endpoint(folder, program)?, launch), std::future::pending()).await?;
+        ["--serve", directory, program] => {
+            let launcher = Launcher::child(ChildOptions::new(program).args(["app-server"]));
+            serve(ServeOptions::new(endpoint(directory, program)?, launcher), std::future::pending()).await?;
         }
-        [folder, program, prompt] => {
-            let itself = ChildOptions::new(std::env::current_exe()?).args(["--serve", folder, program]);
+        [directory, program, prompt] => {
+            let itself = ChildOptions::new(std::env::current_exe()?).args(["--serve", directory, program]);
             let options = ConnectOptions::new().start(itself);
-            let connection = connect_or_start(&endpoint(folder, program)?, &options).await?;
+            let connection = connect_or_start(&endpoint(directory, program)?, &options).await?;
             let client = Client::connect(connection, ClientOptions::new("share", "1.0")).await?;
             let thread = client.start_thread(&ThreadStartParams::new()).await?.thread.id;
             let turn =
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("{}", turn.outcome().await.answer().unwrap_or("the turn did not succeed"));
             client.shutdown().await;
         }
-        _ => return Err("usage: share FOLDER PROGRAM PROMPT".into()),
+        _ => return Err("usage: share DIRECTORY PROGRAM PROMPT".into()),
     }
     Ok(())
 }

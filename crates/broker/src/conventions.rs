@@ -1,4 +1,4 @@
-//! What a router must know of the server's protocol, and what it is for the Codex app-server.
+//! The protocol knowledge of the router, and its implementation for the Codex app-server.
 
 use codex_rpc::message::{Envelope, RpcError};
 use codex_rpc::policy::{self, PolicyAnswer};
@@ -9,164 +9,167 @@ use codex_rpc::protocol::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What a client's request or notification is to the router. Exhaustive on purpose: these are all the cases that it
-/// tells apart.
+/// The kind of a client's request or notification. Exhaustive on purpose: these are all the cases that the router
+/// distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Call {
-    /// Opens a connection. The router shakes hands with the server once and gives every client that answer.
+pub enum MethodKind {
+    /// Opens a connection. The router does the handshake with the server once and returns that result to every client.
     Handshake,
-    /// The notification that ends a client's handshake. It goes no further.
+    /// The notification that ends a client's handshake. It is not forwarded.
     HandshakeDone,
-    /// Starts a turn on the thread that it names: admission bounds these, and the thread is the caller's.
-    Stream,
-    /// Its answer names a thread, which is the caller's from then on.
-    Open,
-    /// The thread that it names is the caller's from then on, unless another client has it.
-    Adopt,
-    /// Ends a turn. Any client may, at any time, on any thread.
+    /// Starts a turn on the thread that it names. Admission limits these requests, and the client becomes the thread's
+    /// owner.
+    StartTurn,
+    /// Opens a thread. The client becomes the owner of the thread that the result names.
+    OpenThread,
+    /// Resumes a thread. The client becomes the owner of the thread that it names, unless another client is.
+    AdoptThread,
+    /// Ends a turn. Any client may send it, at any time, for any thread.
     Interrupt,
-    /// Reads. Any client may, on any thread.
-    Look,
-    /// Anything else: if it names a thread that another client has, it is refused.
-    Drive,
+    /// Reads. Any client may send it, for any thread.
+    Read,
+    /// Any other request. It is refused if it names a thread of another client.
+    Modify,
 }
 
-/// What a notification of the server tells the router. Exhaustive on purpose.
+/// The kind of a notification of the server. Exhaustive on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Notice {
-    /// Nothing but its thread.
+pub enum NotificationKind {
+    /// Belongs to a thread and has no other meaning for the router.
     Plain,
     /// A turn began.
     TurnStarted,
     /// A turn ended.
     TurnEnded,
-    /// Something went wrong; [`Conventions::fatal`] says whether a turn ended by it.
-    Fault,
-    /// It may name sub-agents' threads, which [`Conventions::sub_threads`] then reads out.
-    Names,
-    /// The thread that it names exists no more.
-    ThreadGone,
+    /// An error. [`Conventions::failed_turn`] returns the turn that it ended, if any.
+    Error,
+    /// May name threads of sub-agents, which [`Conventions::sub_threads`] returns.
+    NamesSubAgents,
+    /// The thread that it names no longer exists.
+    ThreadClosed,
 }
 
-/// The turn that a payload names.
+/// The turn that a payload names. Exhaustive on purpose: implementations of [`Conventions`] build it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamedTurn {
     /// Its id.
     pub id: Option<String>,
-    /// The id of the turn for which it works: its own, or that of the turn that started this sub-agent.
+    /// The id of the root turn: its own, or that of the turn that started this sub-agent.
     pub root: Option<String>,
 }
 
-/// How the router shakes hands with the server.
+/// The handshake with the server. Exhaustive on purpose: implementations of [`Conventions`] build it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Handshake {
     /// The method of the request.
     pub method: String,
     /// Its parameters.
     pub params: Value,
-    /// The notification that follows the answer.
+    /// The notification that follows the response.
     pub done: Option<String>,
 }
 
-/// What a router knows of the server's protocol. [`Codex`] is the app-server's.
+/// What the router must know of the server's protocol. [`CodexConventions`] implements it for the app-server.
 ///
-/// Only three have no default: which methods are what, which notifications tell what, and how to shake hands. Every
-/// method is a pure function of its arguments.
+/// Three methods have no default: the kinds of methods, the kinds of notifications, and the handshake. Every method is a
+/// pure function of its arguments.
 pub trait Conventions: Send + Sync + 'static {
-    /// What a client's method is.
-    fn call(&self, method: &str) -> Call;
+    /// Returns the kind of a client's method.
+    fn method_kind(&self, method: &str) -> MethodKind;
 
-    /// What a notification of the server tells.
-    fn notice(&self, method: &str) -> Notice;
+    /// Returns the kind of a notification of the server.
+    fn notification_kind(&self, method: &str) -> NotificationKind;
 
-    /// How to shake hands with the server; `None` for a server that needs none.
+    /// Returns the handshake with the server, or `None` for a server without one.
     fn handshake(&self) -> Option<Handshake>;
 
-    /// The thread that a message belongs to. Default: where [`Envelope::thread_id`] finds it.
+    /// Returns the thread that a message belongs to. Default: [`Envelope::thread_id`].
     fn thread<'a>(&self, envelope: &'a Envelope<'_>) -> Option<&'a str> {
         envelope.thread_id()
     }
 
-    /// The thread for which the message's thread works. Default: [`Envelope::parent_thread_id`].
+    /// Returns the parent of the message's thread. Default: [`Envelope::parent_thread_id`].
     fn parent_thread<'a>(&self, envelope: &'a Envelope<'_>) -> Option<&'a str> {
         envelope.parent_thread_id()
     }
 
-    /// The turn in the answer to a [`Call::Stream`], and in the parameters of [`Notice::TurnStarted`] and
-    /// [`Notice::TurnEnded`]. Default: none is known, and the first end on a thread ends its turn.
+    /// Returns the turn in the result of a [`MethodKind::StartTurn`], or in the parameters of
+    /// [`NotificationKind::TurnStarted`] and [`NotificationKind::TurnEnded`]. Default: none; the first end on a thread then
+    /// ends its turn.
     fn turn(&self, payload: &[u8]) -> NamedTurn {
         let _ = payload;
         NamedTurn::default()
     }
 
-    /// The turn that ended by a [`Notice::Fault`], if one did. Default: none.
-    fn fatal(&self, params: &[u8]) -> Option<String> {
+    /// Returns the turn that a [`NotificationKind::Error`] ended, if any. Default: none.
+    fn failed_turn(&self, params: &[u8]) -> Option<String> {
         let _ = params;
         None
     }
 
-    /// The threads that work for the message's thread, from a [`Notice::Names`]. Default: none.
+    /// Returns the threads of sub-agents that a [`NotificationKind::NamesSubAgents`] names. Default: none.
     fn sub_threads(&self, params: &[u8]) -> Vec<String> {
         let _ = params;
         Vec::new()
     }
 
-    /// The notifications that a client does not want, from the parameters of its [`Call::Handshake`]. Default: none.
-    fn unwanted(&self, params: &[u8]) -> Vec<String> {
+    /// Returns the notifications that a client opted out of, from the parameters of its [`MethodKind::Handshake`]. Default:
+    /// none.
+    fn opted_out(&self, params: &[u8]) -> Vec<String> {
         let _ = params;
         Vec::new()
     }
 
-    /// The requests that end a turn whose client went away. Default: none, and it runs on.
-    fn abandon(&self, thread: &str, turns: &[&str]) -> Vec<(String, Value)> {
+    /// Returns the requests that end the turns of a client that disconnected. Default: none; the turns continue.
+    fn interrupt_requests(&self, thread: &str, turns: &[&str]) -> Vec<(String, Value)> {
         let _ = (thread, turns);
         Vec::new()
     }
 
-    /// The notification by which a turn's owner learns that the turn ended with the server. Default: none.
-    fn lost(&self, thread: &str, turn: &str, reason: &str) -> Option<(String, Value)> {
+    /// Returns the notification to a turn's owner that the turn ended because the server ended. Default: none.
+    fn turn_lost(&self, thread: &str, turn: &str, reason: &str) -> Option<(String, Value)> {
         let _ = (thread, turn, reason);
         None
     }
 
-    /// The safe answer to a server's request that nobody is there to answer. Default: an error, method not found.
+    /// Returns the safe response to a server request that no client can answer. Default: an error, method not found.
     ///
     /// # Errors
     ///
-    /// When an error is the answer.
+    /// When the response is an error.
     fn decline(&self, method: &str, params: Option<&[u8]>) -> Result<Value, RpcError> {
         let _ = params;
-        Err(RpcError::new(RpcError::METHOD_NOT_FOUND, format!("nobody answers {method}")))
+        Err(RpcError::new(RpcError::METHOD_NOT_FOUND, format!("no client answers {method}")))
     }
 
-    /// A request that any living server answers at once, without an effect. Default: none; then a server that is stopped
-    /// is noticed only by its process.
+    /// Returns a request without effect that a working server answers at once. Default: none; a stopped server is then
+    /// detected by the state of its process only.
     fn ping(&self) -> Option<(String, Value)> {
         None
     }
 }
 
-/// The conventions of the Codex app-server (observed with 0.169.0).
+/// The conventions of the Codex app-server (tested with 0.169.0).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Codex {
-    /// What the broker says of itself in the handshake. Default: `codex-broker` and its version, experimental methods on.
+pub struct CodexConventions {
+    /// The parameters of the broker's handshake. Default: `codex-broker` and its version, experimental methods on.
     pub initialize: InitializeParams,
 }
 
-impl Codex {
+impl CodexConventions {
     /// The defaults.
     pub fn new() -> Self {
         let mut initialize = InitializeParams::new("codex-broker", env!("CARGO_PKG_VERSION"));
         let mut capabilities = InitializeCapabilities::new();
-        // `thread/backgroundTerminals/clean` is one, and clients share this handshake.
+        // `thread/backgroundTerminals/clean` is an experimental method, and clients share this handshake.
         capabilities.experimental_api = true;
         initialize.capabilities = Some(capabilities);
         Self { initialize }
     }
 }
 
-impl Default for Codex {
+impl Default for CodexConventions {
     fn default() -> Self {
         Self::new()
     }
@@ -187,7 +190,7 @@ struct TurnMembers {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FaultPayload {
+struct ErrorPayload {
     turn_id: Option<String>,
     #[serde(default)]
     will_retry: bool,
@@ -220,29 +223,29 @@ struct CapabilityMembers {
     opt_out_notification_methods: Option<Vec<String>>,
 }
 
-impl Conventions for Codex {
-    fn call(&self, method: &str) -> Call {
+impl Conventions for CodexConventions {
+    fn method_kind(&self, method: &str) -> MethodKind {
         match method {
-            "initialize" => Call::Handshake,
-            "initialized" => Call::HandshakeDone,
-            "turn/start" | "review/start" | "thread/compact/start" => Call::Stream,
-            "thread/start" | "thread/fork" => Call::Open,
-            "thread/resume" => Call::Adopt,
-            // The second belongs to the first: an interrupted turn leaves its running commands behind.
-            "turn/interrupt" | "thread/backgroundTerminals/clean" => Call::Interrupt,
-            _ if method.ends_with("/read") || method.ends_with("/list") => Call::Look,
-            _ => Call::Drive,
+            "initialize" => MethodKind::Handshake,
+            "initialized" => MethodKind::HandshakeDone,
+            "turn/start" | "review/start" | "thread/compact/start" => MethodKind::StartTurn,
+            "thread/start" | "thread/fork" => MethodKind::OpenThread,
+            "thread/resume" => MethodKind::AdoptThread,
+            // An interrupted turn leaves its commands running: the second method ends them.
+            "turn/interrupt" | "thread/backgroundTerminals/clean" => MethodKind::Interrupt,
+            _ if method.ends_with("/read") || method.ends_with("/list") => MethodKind::Read,
+            _ => MethodKind::Modify,
         }
     }
 
-    fn notice(&self, method: &str) -> Notice {
+    fn notification_kind(&self, method: &str) -> NotificationKind {
         match method {
-            "turn/started" => Notice::TurnStarted,
-            "turn/completed" => Notice::TurnEnded,
-            "error" => Notice::Fault,
-            "item/started" | "item/completed" => Notice::Names,
-            "thread/closed" | "thread/deleted" => Notice::ThreadGone,
-            _ => Notice::Plain,
+            "turn/started" => NotificationKind::TurnStarted,
+            "turn/completed" => NotificationKind::TurnEnded,
+            "error" => NotificationKind::Error,
+            "item/started" | "item/completed" => NotificationKind::NamesSubAgents,
+            "thread/closed" | "thread/deleted" => NotificationKind::ThreadClosed,
+            _ => NotificationKind::Plain,
         }
     }
 
@@ -257,13 +260,13 @@ impl Conventions for Codex {
         turn.map(|turn| NamedTurn { id: turn.id, root: turn.root_turn_id }).unwrap_or_default()
     }
 
-    fn fatal(&self, params: &[u8]) -> Option<String> {
-        let fault: FaultPayload = serde_json::from_slice(params).ok()?;
-        fault.turn_id.filter(|_| !fault.will_retry)
+    fn failed_turn(&self, params: &[u8]) -> Option<String> {
+        let error: ErrorPayload = serde_json::from_slice(params).ok()?;
+        error.turn_id.filter(|_| !error.will_retry)
     }
 
     fn sub_threads(&self, params: &[u8]) -> Vec<String> {
-        // A message may be megabytes long; nearly none names a thread.
+        // A message can have megabytes, and few name a thread: search before parsing.
         let named = |name: &[u8]| memchr::memmem::find(params, name).is_some();
         if !named(b"\"receiverThreadIds\"") && !named(b"\"agentThreadId\"") {
             return Vec::new();
@@ -276,12 +279,12 @@ impl Conventions for Codex {
         }
     }
 
-    fn unwanted(&self, params: &[u8]) -> Vec<String> {
+    fn opted_out(&self, params: &[u8]) -> Vec<String> {
         let payload = serde_json::from_slice::<HandshakePayload>(params).ok();
         payload.and_then(|payload| payload.capabilities?.opt_out_notification_methods).unwrap_or_default()
     }
 
-    fn abandon(&self, thread: &str, turns: &[&str]) -> Vec<(String, Value)> {
+    fn interrupt_requests(&self, thread: &str, turns: &[&str]) -> Vec<(String, Value)> {
         let interrupts = turns
             .iter()
             .map(|turn| ("turn/interrupt".to_owned(), json!({ "threadId": thread, "turnId": turn })));
@@ -289,7 +292,7 @@ impl Conventions for Codex {
         interrupts.chain([clean]).collect()
     }
 
-    fn lost(&self, thread: &str, turn: &str, reason: &str) -> Option<(String, Value)> {
+    fn turn_lost(&self, thread: &str, turn: &str, reason: &str) -> Option<(String, Value)> {
         let (thread, turn) = (ThreadId::from(thread.to_owned()), TurnId::from(turn.to_owned()));
         let error = json!({ "message": reason, "codexErrorInfo": null, "additionalDetails": null });
         let params = json!({ "threadId": thread, "turnId": turn, "willRetry": false, "error": error });
@@ -315,25 +318,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods_are_what_they_are() {
-        let check =
-            |method: &str, expected: Call| assert_eq!(Codex::new().call(method), expected, "{method}");
-        check("initialize", Call::Handshake);
-        check("turn/start", Call::Stream);
-        check("review/start", Call::Stream);
-        check("thread/compact/start", Call::Stream);
-        check("turn/interrupt", Call::Interrupt);
-        check("turn/steer", Call::Drive);
-        check("thread/start", Call::Open);
-        check("thread/resume", Call::Adopt);
-        check("thread/read", Call::Look);
-        check("thread/loaded/list", Call::Look);
-        check("thread/archive", Call::Drive);
+    fn methods_have_the_right_kind() {
+        let check = |method: &str, expected: MethodKind| {
+            assert_eq!(CodexConventions::new().method_kind(method), expected, "{method}")
+        };
+        check("initialize", MethodKind::Handshake);
+        check("turn/start", MethodKind::StartTurn);
+        check("review/start", MethodKind::StartTurn);
+        check("thread/compact/start", MethodKind::StartTurn);
+        check("turn/interrupt", MethodKind::Interrupt);
+        check("turn/steer", MethodKind::Modify);
+        check("thread/start", MethodKind::OpenThread);
+        check("thread/resume", MethodKind::AdoptThread);
+        check("thread/read", MethodKind::Read);
+        check("thread/loaded/list", MethodKind::Read);
+        check("thread/archive", MethodKind::Modify);
     }
 
     #[test]
-    fn sub_threads_are_read_from_items_alone() {
-        let codex = Codex::new();
+    fn sub_threads_are_read_from_items_only() {
+        let codex = CodexConventions::new();
         let check = |params: Value, expected: &[&str]| {
             assert_eq!(codex.sub_threads(params.to_string().as_bytes()), expected, "{params}");
         };
@@ -347,14 +351,14 @@ mod tests {
     }
 
     #[test]
-    fn turns_and_faults_are_read() {
-        let codex = Codex::new();
+    fn turns_and_errors_are_read() {
+        let codex = CodexConventions::new();
         let turn = codex.turn(br#"{"threadId":"t","turn":{"id":"u","rootTurnId":"r"}}"#);
         assert_eq!(turn, NamedTurn { id: Some("u".into()), root: Some("r".into()) });
         assert_eq!(codex.turn(b"{}"), NamedTurn::default());
-        assert_eq!(codex.fatal(br#"{"turnId":"u","willRetry":false}"#), Some("u".into()));
-        assert_eq!(codex.fatal(br#"{"turnId":"u","willRetry":true}"#), None);
-        let unwanted = codex.unwanted(br#"{"capabilities":{"optOutNotificationMethods":["a"]}}"#);
-        assert_eq!(unwanted, ["a"]);
+        assert_eq!(codex.failed_turn(br#"{"turnId":"u","willRetry":false}"#), Some("u".into()));
+        assert_eq!(codex.failed_turn(br#"{"turnId":"u","willRetry":true}"#), None);
+        let opted_out = codex.opted_out(br#"{"capabilities":{"optOutNotificationMethods":["a"]}}"#);
+        assert_eq!(opted_out, ["a"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Where a broker is found, and whose it is.
+//! The endpoint of a broker, and its identity.
 
 use std::fmt;
 use std::io;
@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use codex_base::files::ensure_private_directory;
 use sha2::{Digest, Sha256};
 
-/// Longer paths than this are refused by some system as the address of a socket (104 bytes with the final zero on macOS and
-/// the BSDs, 108 on Linux).
+/// The longest path of a socket that all systems accept (104 bytes with the final zero on macOS and the BSDs, 108 on Linux).
 const MAX_SOCKET_PATH: usize = 100;
 
-/// What a broker is for: one runs for each of these.
+/// The identity of a broker: one broker runs for each. Exhaustive on purpose: another part would make other brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity<'a> {
     /// The workspace; canonical.
@@ -23,7 +22,7 @@ pub struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// Sixteen hexadecimal digits that stand for it.
+    /// Sixteen hexadecimal digits that identify it.
     pub fn key(&self) -> String {
         let mut hash = Sha256::new();
         for part in [self.workspace, self.home, self.program] {
@@ -37,12 +36,12 @@ impl Identity<'_> {
     }
 }
 
-/// Where a broker listens, and the folder with its lock and its log.
+/// Where a broker listens, and the directory of its lock and its log.
 ///
-/// Shown as `unix:PATH` or `pipe:NAME`, which [`Endpoint::parse`] reads back.
+/// `Display` writes `unix:PATH` or `pipe:NAME`, which [`Endpoint::parse`] accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
     address: Address,
 }
 
@@ -53,59 +52,59 @@ pub(crate) enum Address {
 }
 
 impl Endpoint {
-    /// The endpoint of the broker for `identity`: a folder of its own under `root`.
+    /// Returns the endpoint of the broker for `identity`, with its own directory under `root`.
     ///
-    /// On Unix its socket stands in that folder, or, when its path would be longer than the system takes, in a folder under
-    /// `short_root` (the system's folder for temporary files, say). On Windows it is a named pipe. Nothing is created.
+    /// On Unix its socket is in that directory, or in a directory under `short_root` (for example the system's directory for
+    /// temporary files) when the path would be too long for the system. On Windows it is a named pipe. Creates nothing.
     pub fn locate(root: &Path, short_root: &Path, identity: Identity<'_>) -> Self {
         let key = identity.key();
-        let folder = root.join(&key);
+        let directory = root.join(&key);
         let address = if cfg!(windows) {
             Address::Pipe(format!(r"\\.\pipe\codex-broker-{key}"))
         } else {
-            let socket = folder.join("socket");
+            let socket = directory.join("socket");
             let short = socket.as_os_str().len() <= MAX_SOCKET_PATH;
             let elsewhere = || short_root.join(format!("codex-broker-{key}")).join("socket");
             Address::Unix(if short { socket } else { elsewhere() })
         };
-        Self { folder: Some(folder), address }
+        Self { directory: Some(directory), address }
     }
 
-    /// The endpoint of a broker that runs already, from its text. It can be connected to, not started.
+    /// Parses the text of an endpoint. A client can connect to such an endpoint, but not start a broker there.
     pub fn parse(text: &str) -> Option<Self> {
         let address = match text.split_once(':')? {
             ("unix", path) => Address::Unix(path.into()),
             ("pipe", name) => Address::Pipe(name.into()),
             _ => return None,
         };
-        Some(Self { folder: None, address })
+        Some(Self { directory: None, address })
     }
 
-    /// The folder with the lock and the log, if the endpoint was [located](Self::locate).
-    pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+    /// The directory of the lock and the log, if the endpoint was [located](Self::locate).
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
     }
 
-    /// The broker's log, as far as its folder is known.
+    /// The broker's log, if its directory is known.
     pub fn log(&self) -> Option<PathBuf> {
-        self.folder().map(|folder| folder.join("broker.log"))
+        self.directory().map(|directory| directory.join("broker.log"))
     }
 
     pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Makes the folders of the endpoint, for this user alone.
+    /// Creates the directories of the endpoint, for this user only.
     pub(crate) fn prepare(&self) -> io::Result<&Path> {
-        let folder = self.folder().ok_or_else(|| io::Error::other("the endpoint has no folder"))?;
-        ensure_private_directory(folder)?;
+        let directory = self.directory().ok_or_else(|| io::Error::other("the endpoint has no directory"))?;
+        ensure_private_directory(directory)?;
         if let Address::Unix(socket) = &self.address
             && let Some(parent) = socket.parent()
-            && parent != folder
+            && parent != directory
         {
             ensure_private_directory(parent)?;
         }
-        Ok(folder)
+        Ok(directory)
     }
 }
 
@@ -123,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_part_makes_another_broker() {
+    fn each_part_of_the_identity_makes_another_broker() {
         let key = |parts: [&str; 3]| {
             let [workspace, home, program] = parts.map(Path::new);
             Identity { workspace, home, program }.key()
@@ -140,22 +139,22 @@ mod tests {
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), all.len());
-        // It must be the same for every version that may run at the same time.
+        // Versions that run concurrently must agree on the key.
         assert_eq!(key(["/w", "/h", "/p"]), "fcd68f1ff6c1b2fb");
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_long_path_leads_elsewhere() {
+    fn a_long_path_uses_the_short_root() {
         let identity = Identity { workspace: "/w".as_ref(), home: "/h".as_ref(), program: "/p".as_ref() };
         let near = Endpoint::locate("/state".as_ref(), "/s".as_ref(), identity);
         assert_eq!(near.to_string(), format!("unix:/state/{}/socket", identity.key()));
         let long = format!("/{}", "x".repeat(200));
         let far = Endpoint::locate(long.as_ref(), "/s".as_ref(), identity);
         assert_eq!(far.to_string(), format!("unix:/s/codex-broker-{}/socket", identity.key()));
-        assert_eq!(far.folder(), Some(Path::new(&long).join(identity.key()).as_path()));
+        assert_eq!(far.directory(), Some(Path::new(&long).join(identity.key()).as_path()));
         let parsed = Endpoint::parse(&far.to_string()).unwrap();
-        assert_eq!((parsed.to_string(), parsed.folder()), (far.to_string(), None));
+        assert_eq!((parsed.to_string(), parsed.directory()), (far.to_string(), None));
         assert_eq!(Endpoint::parse("tcp:1"), None);
     }
 }

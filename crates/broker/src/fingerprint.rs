@@ -1,21 +1,21 @@
-//! Whether the files that a server read when it started are still those that it read.
+//! Detects changes of the files that a server read at its start.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// How some files looked at one moment.
+/// The metadata of files at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint(Vec<Option<(SystemTime, u64, u64)>>);
 
 impl Fingerprint {
     pub(crate) fn of(files: &[PathBuf]) -> Self {
-        Self(files.iter().map(|file| look(file)).collect())
+        Self(files.iter().map(|file| file_state(file)).collect())
     }
 }
 
-/// Time of change, length and identity; `None` when the file is not there.
-fn look(file: &Path) -> Option<(SystemTime, u64, u64)> {
-    // Follows links: the `codex` of a package manager is one.
+/// Returns the time of change, the length and the inode of a file, or `None` if it does not exist.
+fn file_state(file: &Path) -> Option<(SystemTime, u64, u64)> {
+    // Follows links: a package manager installs `codex` as one.
     let metadata = std::fs::metadata(file).ok()?;
     #[cfg(unix)]
     let identity = std::os::unix::fs::MetadataExt::ino(&metadata);

@@ -1,4 +1,4 @@
-//! A connection to a broker that fails when the broker is stopped or does not answer any more.
+//! A connection to a broker that fails when the broker is stopped or no longer responds.
 
 use std::io;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use crate::connect::has_failed;
 use crate::endpoint::Endpoint;
 
-/// How often the broker's process is looked at. Stopped at two looks in a row, it is taken for stopped.
-const LOOK: Duration = Duration::from_millis(400);
-/// How often the broker is asked whether it answers.
-const ASK: Duration = Duration::from_secs(5);
+/// The interval of checks of the broker's process. After two checks in a row it counts as stopped.
+const CHECK: Duration = Duration::from_millis(400);
+/// The interval at which the broker's response is checked.
+const PROBE: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 struct Trip {
@@ -31,17 +31,17 @@ struct Guarded {
     trip: Arc<Mutex<Trip>>,
 }
 
-/// Watches the broker for as long as the reader that is given out lives.
-pub(crate) fn watch(endpoint: Endpoint, inner: BoxReader, pid: Option<u32>, within: Duration) -> BoxReader {
+/// Watches the broker as long as the returned reader exists.
+pub(crate) fn watch(endpoint: Endpoint, inner: BoxReader, pid: Option<u32>, timeout: Duration) -> BoxReader {
     let trip = Arc::new(Mutex::new(Trip::default()));
-    tokio::spawn(keep_watch(Arc::downgrade(&trip), endpoint, pid, within));
+    tokio::spawn(watch_broker(Arc::downgrade(&trip), endpoint, pid, timeout));
     Box::new(Guarded { inner, trip })
 }
 
-async fn keep_watch(trip: Weak<Mutex<Trip>>, endpoint: Endpoint, pid: Option<u32>, within: Duration) {
-    let (mut asked, mut stopped) = (Instant::now(), 0);
+async fn watch_broker(trip: Weak<Mutex<Trip>>, endpoint: Endpoint, pid: Option<u32>, timeout: Duration) {
+    let (mut probed, mut stopped) = (Instant::now(), 0);
     let reason = loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(CHECK).await;
         if trip.strong_count() == 0 {
             return;
         }
@@ -49,11 +49,11 @@ async fn keep_watch(trip: Weak<Mutex<Trip>>, endpoint: Endpoint, pid: Option<u32
         if stopped == 2 {
             break "the broker's process was stopped".to_owned();
         }
-        if asked.elapsed() >= ASK {
-            if let Some(reason) = has_failed(&endpoint, within).await {
+        if probed.elapsed() >= PROBE {
+            if let Some(reason) = has_failed(&endpoint, timeout).await {
                 break reason;
             }
-            asked = Instant::now();
+            probed = Instant::now();
         }
     };
     if let Some(trip) = trip.upgrade() {

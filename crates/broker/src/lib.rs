@@ -1,17 +1,24 @@
-//! Many clients, one JSON-RPC server.
+//! Lets many clients share one JSON-RPC server.
 //!
-//! A server such as `codex app-server` speaks newline-delimited JSON-RPC to exactly one client, over its standard streams,
-//! and can do many things at once. A broker lets several clients share it: one process instead of many, one place that knows
-//! what runs, and one that cleans up.
+//! # Theory of operation
 //!
-//! | layer | what it is | needs a runtime |
+//! A server such as `codex app-server` speaks newline-delimited JSON-RPC with exactly one client, over its standard streams,
+//! and can run many turns at once. A broker is a process between the server and any number of clients. It listens on a local
+//! socket, starts the server when a client needs it, and routes each message: requests of clients to the server with
+//! unique ids, and everything about a thread to the client that owns it. It limits the number of concurrent turns, interrupts
+//! the turns of a client that disconnects, and ends the server and itself when they are idle.
+//!
+//! The routing is a pure state machine, [`router`]: events in, actions out. A small shell around it owns the socket, the
+//! server's process and the timers.
+//!
+//! | layer | purpose | needs a runtime |
 //! |---|---|---|
-//! | [`router`] | events in, actions out: ids, ownership, admission | no |
-//! | [`conventions`] | what the router must know of the server's protocol | no |
-//! | [`serve()`] | the broker: a socket, the server's process, the clock | tokio |
-//! | [`connect_or_start`], [`status()`], [`stop`], [`release`] | finding one, starting one, asking it | tokio |
+//! | [`router`] | the state machine: ids, ownership, admission | no |
+//! | [`conventions`] | the router's knowledge of the server's protocol | no |
+//! | [`serve()`] | runs a broker: the socket, the server's process, the timers | tokio |
+//! | [`connect_or_start`], [`status()`], [`stop`], [`release`] | find, start and control a broker | tokio |
 //!
-//! # Being served
+//! # Connecting to a broker
 //!
 //! ```no_run
 //! use codex_broker::{ConnectOptions, Endpoint, Identity, connect_or_start};
@@ -22,7 +29,7 @@
 //! # let (workspace, home, program) = ("/w".as_ref(), "/h".as_ref(), "/usr/bin/codex".as_ref());
 //! let identity = Identity { workspace, home, program };
 //! let endpoint = Endpoint::locate("/home/me/.local/state/x".as_ref(), "/tmp".as_ref(), identity);
-//! // A program of yours that calls `codex_broker::serve` for the same endpoint.
+//! // Your program that calls `codex_broker::serve` for the same endpoint.
 //! let broker = ChildOptions::new("my-broker").args(["serve"]);
 //! let connection = connect_or_start(&endpoint, &ConnectOptions::new().start(broker)).await?;
 //! let client = Client::connect(connection, ClientOptions::new("my-agent", "1.0")).await?;
@@ -30,28 +37,28 @@
 //! # }
 //! ```
 //!
-//! # In front of another server
+//! # Other servers
 //!
-//! Nothing in the router is Codex's. Name the methods that stream and the ones that open, and bring your own shell or use
-//! this one:
+//! The router has no knowledge of Codex except through [`Conventions`](conventions::Conventions). Implement it for another
+//! protocol, and use the router with your own shell or with this one:
 //!
 //! ```
 //! use bytes::Bytes;
-//! use codex_broker::conventions::{Call, Conventions, Handshake, Notice};
+//! use codex_broker::conventions::{MethodKind, Conventions, Handshake, NotificationKind};
 //! use codex_broker::router::{Action, ClientId, Event, Limits, Router};
 //!
 //! struct Kitchen;
 //!
 //! impl Conventions for Kitchen {
-//!     fn call(&self, method: &str) -> Call {
+//!     fn method_kind(&self, method: &str) -> MethodKind {
 //!         match method {
-//!             "cook" => Call::Stream,
-//!             "order" => Call::Open,
-//!             _ => Call::Drive,
+//!             "cook" => MethodKind::StartTurn,
+//!             "order" => MethodKind::OpenThread,
+//!             _ => MethodKind::Modify,
 //!         }
 //!     }
-//!     fn notice(&self, method: &str) -> Notice {
-//!         if method == "served" { Notice::TurnEnded } else { Notice::Plain }
+//!     fn notification_kind(&self, method: &str) -> NotificationKind {
+//!         if method == "served" { NotificationKind::TurnEnded } else { NotificationKind::Plain }
 //!     }
 //!     fn handshake(&self) -> Option<Handshake> {
 //!         None
@@ -59,36 +66,38 @@
 //! }
 //!
 //! let mut router = Router::new(Kitchen, Limits::default());
-//! let mut said = Vec::new();
-//! let ask = Bytes::from_static(br#"{"id":"a","method":"order","params":{}}"#);
-//! for event in [Event::Joined(ClientId::new(1)), Event::FromClient(ClientId::new(1), &ask), Event::ServerUp] {
+//! let mut output = Vec::new();
+//! let request = Bytes::from_static(br#"{"id":"a","method":"order","params":{}}"#);
+//! for event in [Event::ClientConnected(ClientId::new(1)), Event::FromClient(ClientId::new(1), &request), Event::ServerUp] {
 //!     router.handle(event, &mut |action| match action {
-//!         Action::StartServer => said.push(b"start".to_vec()),
-//!         Action::ToServer { frame } => said.push(frame.to_vec()),
+//!         Action::StartServer => output.push(b"start".to_vec()),
+//!         Action::ToServer { frame } => output.push(frame.to_vec()),
 //!         other => unreachable!("{other:?}"),
 //!     });
 //! }
-//! assert_eq!(said, [b"start".to_vec(), br#"{"id":1,"method":"order","params":{}}"#.to_vec()]);
+//! assert_eq!(output, [b"start".to_vec(), br#"{"id":1,"method":"order","params":{}}"#.to_vec()]);
 //! ```
 //!
-//! # What it promises
+//! # Guarantees
 //!
-//! - A message reaches its owner once, in the order of its thread, and nobody else. Payloads are never written anew.
-//! - One broker for each workspace, home and program, decided by a lock of the operating system.
-//! - Every wait ends. When the server dies, everything in flight fails at once, with its exit status and what it said last;
-//!   the next request starts another. A server, or a broker, whose process is stopped is told from one that is slow.
-//! - The server's output is always taken, whatever its clients do. One that does not read is disconnected, and the broker says so.
-//! - It goes by itself when nobody needs it, its server before it.
+//! - A message reaches its owner once, in the order of its thread, and no other client. Payloads are never serialised again.
+//! - A lock of the operating system ensures that there is one broker for each workspace, home and program.
+//! - Every wait ends. When the server ends, every pending request fails at once, with the exit status and the last lines on
+//!   stderr; the next request starts a new server. A server or a broker whose process is stopped is distinguished from a slow
+//!   one.
+//! - The server's output is always read, regardless of its clients. A client that does not read is disconnected, and the
+//!   status of the broker has the reason.
+//! - An idle server ends by itself, and then the idle broker.
 //!
-//! # Limitations
+//! # Limits
 //!
-//! - Clients share one handshake: the server knows the broker's name and capabilities, not theirs.
-//! - Threads live in the server's process. When it dies, those that were not persisted are gone.
-//! - Sub-agents' turns do not count against the bound.
-//! - On Windows the broker is not told whether a process is stopped, and a wedged broker is reported, not replaced. The same
-//!   holds, for stopped processes, on other systems than Linux: deadlines decide there.
+//! - Clients share one handshake: the server receives the broker's name and capabilities, not those of the clients.
+//! - Threads are state of the server's process. When it ends, threads that were not persisted are lost.
+//! - Turns of sub-agents do not count toward the limit of turns.
+//! - Stopped processes are detected on Linux only; on other systems, deadlines decide. On Windows, a broker that does not
+//!   respond is reported, not replaced.
 //!
-//! What is said on the wire is in `docs/broker-protocol.md` of the repository.
+//! The messages on the wire are specified in `docs/broker-protocol.md` of the repository.
 
 pub mod conventions;
 pub mod router;
@@ -100,15 +109,18 @@ mod fingerprint;
 mod guard;
 mod listener;
 mod log;
+mod options;
 mod queue;
 mod serve;
 mod shell;
 mod splice;
 mod status;
+mod trace;
 
 pub use connect::{ConnectError, ConnectErrorKind, ConnectOptions, connect_or_start, release, status, stop};
 pub use endpoint::{Endpoint, Identity};
-pub use serve::{Launch, Liveness, ServeError, ServeOptions, Served, serve};
+pub use options::{Launcher, Liveness, ServeOptions};
+pub use serve::{ServeError, Served, serve};
 pub use splice::Spliced;
 pub use status::{BrokerStatus, ChildStatus, Departure};
 

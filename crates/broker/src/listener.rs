@@ -1,4 +1,4 @@
-//! Listening for clients, and connecting to a broker.
+//! Listens for clients, and connects to a broker.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use codex_rpc::transport::{BoxReader, BoxWriter, Connection};
 
 use crate::endpoint::{Address, Endpoint};
 
-/// Both halves of a connection to a broker, and its process where the system tells.
+/// Both halves of a connection to a broker, and the broker's process id where the system provides it.
 pub(crate) struct Stream {
     pub(crate) reader: BoxReader,
     pub(crate) writer: BoxWriter,
@@ -28,7 +28,7 @@ mod imp {
     }
 
     impl Listener {
-        /// Listens at the endpoint. Whoever calls holds the broker's lock, so a socket that is there is a dead one's.
+        /// Listens at the endpoint. The caller holds the broker's lock, so an existing socket belongs to a dead broker.
         pub(crate) fn bind(endpoint: &Endpoint) -> io::Result<Self> {
             let Address::Unix(path) = endpoint.address() else {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, "named pipes are for Windows"));
@@ -38,13 +38,13 @@ mod imp {
                 _ => {}
             }
             let socket = UnixListener::bind(path)?;
-            // Until here its folder, which only we may enter, kept others out.
+            // Until here, the mode of its directory kept other users out.
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
             let user = rustix::process::geteuid().as_raw();
             Ok(Self { socket, path: path.clone(), user })
         }
 
-        /// The next client of this user. Cancel safe.
+        /// Accepts the next client of this user. Cancel safe.
         pub(crate) async fn accept(&mut self) -> io::Result<Connection> {
             loop {
                 let (stream, _) = self.socket.accept().await?;
@@ -69,7 +69,10 @@ mod imp {
         let stream = UnixStream::connect(path).await?;
         let peer = stream.peer_cred()?;
         if peer.uid() != rustix::process::geteuid().as_raw() {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the socket is another user's"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the socket belongs to another user",
+            ));
         }
         let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
         let (reader, writer) = stream.into_split();
@@ -83,8 +86,8 @@ mod imp {
 
     use super::{Address, Connection, Endpoint, Stream, io};
 
-    /// A pipe made with the default security descriptor: only its user, administrators and the system may write to it, and
-    /// whoever cannot write is told nothing. Other machines are kept out.
+    /// A pipe with the default security descriptor: only its user, administrators and the system may write to it, and a
+    /// process that cannot write receives nothing. Remote clients are refused.
     pub(crate) struct Listener {
         name: String,
         next: NamedPipeServer,
@@ -100,10 +103,10 @@ mod imp {
             Ok(Self { name: name.clone(), next })
         }
 
-        /// The next client. Cancel safe.
+        /// Accepts the next client. Cancel safe.
         pub(crate) async fn accept(&mut self) -> io::Result<Connection> {
             self.next.connect().await?;
-            // There is always one to connect to, so that nobody finds none.
+            // Create the next instance first, so that a client always finds one.
             let next = ServerOptions::new().reject_remote_clients(true).create(&self.name)?;
             let (reader, writer) = tokio::io::split(std::mem::replace(&mut self.next, next));
             Ok(Connection::from_io(reader, writer))

@@ -1,4 +1,4 @@
-//! The broker's log: lines with a time, in a file that is turned over when it is full.
+//! The broker's log: lines with a time, in a file that is rotated when it is full.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,9 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use codex_base::files::private_options;
 use codex_base::text::visible_line;
 
-/// Writes lines `SECONDS.MILLIS text` (since 1970). A full file becomes `NAME.1`, in the place of the one before.
+/// Writes lines `SECONDS.MILLIS text` (since 1970). A full file is renamed to `NAME.1`, which replaces the previous one.
 ///
-/// A line that cannot be written is lost: the broker's work does not depend on its log.
+/// A line that cannot be written is dropped: the broker does not depend on its log.
 #[derive(Debug)]
 pub(crate) struct Log {
     path: PathBuf,
@@ -24,9 +24,9 @@ impl Log {
         Self { path: path.to_owned(), limit, file: Mutex::new(append(path)) }
     }
 
-    pub(crate) fn say(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Text from other programs in it may hold line breaks and control characters.
+        // Text from other programs can have line breaks and control characters.
         let text = text.replace(['\n', '\r'], " | ");
         let line = format!("{}.{:03} {}\n", now.as_secs(), now.subsec_millis(), visible_line(&text));
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,12 +56,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_log_is_turned_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
+    fn a_full_log_is_rotated() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
         let log = Log::open(&path, 100);
         for number in 0..20 {
-            log.say(&format!("line\n{number:03}"));
+            log.write(&format!("line\n{number:03}"));
         }
         let (new, old) = (
             std::fs::read_to_string(&path).unwrap(),

@@ -1,4 +1,4 @@
-//! Bytes on their way out.
+//! A queue of bytes to write.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,18 +11,19 @@ use tokio::io::AsyncWrite;
 
 use crate::splice::Spliced;
 
-/// Frames at least this long are queued as slices of what was read, without a copy; chunks of shorter ones end here.
+/// Frames of at least this length are queued as slices of the read buffer, without a copy. Shorter frames are joined into
+/// chunks of about this length.
 const CHUNK: usize = 64 * 1024;
 
 /// Frames that wait to be written.
 #[derive(Debug, Default)]
-pub(crate) struct OutQueue {
+pub(crate) struct WriteQueue {
     chunks: VecDeque<Bytes>,
     tail: BytesMut,
     length: usize,
 }
 
-impl OutQueue {
+impl WriteQueue {
     pub(crate) fn len(&self) -> usize {
         self.length
     }
@@ -52,7 +53,7 @@ impl OutQueue {
         }
     }
 
-    /// Writes what the writer takes. Ready when nothing is left, or with the writer's error; `progress` says whether
+    /// Writes as much as the writer accepts. Ready when the queue is empty, or with the writer's error. Sets `progress` if
     /// anything was written.
     pub(crate) fn poll_write(
         &mut self,
@@ -94,10 +95,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn frames_come_out_whole_and_in_order_whatever_the_pipe_takes() {
+    async fn frames_are_written_whole_and_in_order_to_a_slow_pipe() {
         let (ours, mut theirs) = tokio::io::duplex(1000);
         let mut writer: BoxWriter = Box::new(ours);
-        let (mut queue, mut expected) = (OutQueue::default(), Vec::new());
+        let (mut queue, mut expected) = (WriteQueue::default(), Vec::new());
         for size in [1, 100, CHUNK - 1, CHUNK, 3 * CHUNK, 5, 0, 70] {
             let frame = Bytes::from(vec![b'x'; size]);
             let spliced = Spliced::with_id(&frame, 0..size.min(1), b"123");
@@ -112,7 +113,7 @@ mod tests {
             let mut progress = false;
             drop(queue.poll_write(&mut writer, &mut cx, &mut progress));
             if !progress {
-                // Not the pipe's doing: tokio lets other tasks go first now and then.
+                // Not caused by the pipe: tokio's cooperative budget yields to other tasks.
                 tokio::task::yield_now().await;
                 continue;
             }

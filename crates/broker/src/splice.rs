@@ -1,4 +1,4 @@
-//! A frame with another id in the place of its own, not yet copied.
+//! A frame with a replaced id, without a copy.
 
 use std::ops::Range;
 
@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 /// A frame to be written, in which one span of bytes (the request id) is replaced.
 ///
-/// Nothing has been copied when the router hands one out: whoever queues it copies the three [`parts`](Self::parts)
-/// once, or takes slices of the frame with [`pieces`](Self::pieces) and copies nothing.
+/// The router copies nothing. The receiver copies the three [`parts`](Self::parts) once, or uses slices of the frame from
+/// [`pieces`](Self::pieces) without a copy.
 #[derive(Debug, Clone)]
 pub struct Spliced<'a> {
     frame: &'a Bytes,
@@ -16,12 +16,12 @@ pub struct Spliced<'a> {
 }
 
 impl<'a> Spliced<'a> {
-    /// The frame as it is.
+    /// The unchanged frame.
     pub fn whole(frame: &'a Bytes) -> Self {
         Self { frame, span: 0..0, id: &[] }
     }
 
-    /// The frame with `id`, the text of a JSON value, in the place of `span`.
+    /// The frame with `id`, the text of a JSON value, instead of the bytes of `span`.
     ///
     /// # Panics
     ///
@@ -31,23 +31,23 @@ impl<'a> Spliced<'a> {
         Self { frame, span, id }
     }
 
-    /// How many bytes there are to write, without a newline.
+    /// The number of bytes to write, without a newline.
     pub fn length(&self) -> usize {
         self.frame.len() - self.span.len() + self.id.len()
     }
 
-    /// What stands before the id, the id, and what stands behind it.
+    /// Returns the bytes before the id, the id, and the bytes after it.
     pub fn parts(&self) -> [&'a [u8]; 3] {
         [&self.frame[..self.span.start], self.id, &self.frame[self.span.end..]]
     }
 
-    /// As [`Self::parts`], sharing the frame's memory; the id alone is copied.
+    /// Like [`Self::parts`], but shares the frame's memory. Only the id is copied.
     pub fn pieces(&self) -> [Bytes; 3] {
         let id = Bytes::copy_from_slice(self.id);
         [self.frame.slice(..self.span.start), id, self.frame.slice(self.span.end..)]
     }
 
-    /// The whole as one vector, for tests and logs.
+    /// Returns the bytes as one vector, for tests and logs.
     pub fn to_vec(&self) -> Vec<u8> {
         self.parts().concat()
     }
@@ -77,7 +77,7 @@ impl Decimal {
     }
 }
 
-/// The number that this text is, if it is one of ours: digits alone.
+/// Parses an id of the router: digits only.
 pub(crate) fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 19 {
         return None;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_replaced_and_nothing_else() {
+    fn only_the_id_is_replaced() {
         let frame = Bytes::from_static(br#"{"id":7,"method":"m","params":{"id":7}}"#);
         let spliced = Spliced::with_id(&frame, 6..7, b"\"abc\"");
         assert_eq!(spliced.to_vec(), br#"{"id":"abc","method":"m","params":{"id":7}}"#);

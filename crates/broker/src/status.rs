@@ -1,47 +1,47 @@
-//! What a broker says of itself.
+//! The status of a broker.
 
 use serde::{Deserialize, Serialize};
 
 use crate::router::Counters;
 
-/// The answer to `broker/status`.
+/// The result of `broker/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct BrokerStatus {
-    /// The broker's process.
+    /// The broker's process id.
     pub pid: u32,
     /// Where it listens.
     pub endpoint: String,
-    /// The version of this library that it runs.
+    /// The broker's version of this library.
     pub version: String,
-    /// The server's version, from the user agent of its handshake, while it is up.
+    /// The server's version, from the user agent in its handshake, while it is up.
     pub codex_version: Option<String>,
-    /// How long it has served, in milliseconds.
+    /// The time since its start, in milliseconds.
     pub uptime_ms: u64,
-    /// Clients that have shaken hands.
+    /// Clients that completed the handshake.
     pub clients: usize,
-    /// Turns that count against the bound.
+    /// Turns that count toward the limit.
     pub active_turns: usize,
-    /// The bound.
+    /// The limit of concurrent turns.
     pub limit: usize,
-    /// Requests that wait for a turn.
+    /// Queued requests for a turn.
     pub queued: usize,
-    /// Requests that the server has not answered.
+    /// Requests without a response of the server.
     pub in_flight: usize,
-    /// Whether it is about to end and takes no new clients.
+    /// Whether it is stopping and accepts no new clients.
     pub stopping: bool,
-    /// The broker's own resident memory in bytes, where the system tells.
+    /// The broker's resident memory in bytes, where the system provides it.
     pub rss_bytes: Option<u64>,
     /// The server's process, while there is one.
     pub child: Option<ChildStatus>,
-    /// How often a server was started.
+    /// The number of server starts.
     pub server_starts: u64,
-    /// Why the last server was lost, if one was.
+    /// The reason that the last server ended unexpectedly, if one did.
     pub last_loss: Option<String>,
-    /// The last clients that were disconnected for a reason, the latest first, at most 16.
+    /// The last clients that the broker disconnected, the latest first, at most 16.
     pub departures: Vec<Departure>,
-    /// Sums since the start.
+    /// Counters since the start.
     pub counters: Counters,
 }
 
@@ -50,21 +50,21 @@ pub struct BrokerStatus {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ChildStatus {
-    /// Its id, which is also that of its process group.
+    /// Its process id, which is also the id of its process group.
     pub pid: u32,
-    /// The resident memory of the whole group in bytes, where the system tells.
+    /// The resident memory of its process group in bytes, where the system provides it.
     pub rss_bytes: Option<u64>,
 }
 
-/// A client that was disconnected.
+/// A client that the broker disconnected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Departure {
     /// Its number.
     pub client: u64,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When, in milliseconds since the broker began.
+    /// The time, in milliseconds since the broker started.
     pub at_ms: u64,
 }

@@ -2,7 +2,7 @@
 //!
 //! [`FrameCodec`] is a [`tokio_util::codec`] decoder and encoder. A line that can be a JSON-RPC message comes out
 //! as [`Frame::Message`]; every other line comes out as [`Frame::Noise`] and the stream goes on, because the
-//! app-server shares its standard output with whatever else its process prints.
+//! app-server shares its standard output with everything else that its process prints.
 //!
 //! # Rules
 //!

@@ -1,7 +1,7 @@
 //! A client for the Codex app-server.
 //!
 //! `codex app-server` speaks newline-delimited JSON-RPC on its standard streams. This crate is the other end of that
-//! conversation, in layers of which each stands alone:
+//! conversation, in layers that can be used one without the others:
 //!
 //! | module | what it knows | needs a runtime |
 //! |---|---|---|
@@ -38,13 +38,13 @@
 //!
 //! - Every wait ends: each request has a deadline, each turn an idle and a total one.
 //! - A turn has an answer only when the server completed it. A failed, interrupted or empty turn has none.
-//! - A process that was started is ended with its group, whatever became of the connection.
+//! - A process that was started is ended with its group, also when the connection broke.
 //! - A newer app-server breaks nothing: unknown fields, items, methods and values are carried or passed over.
 //!
 //! # Limitations
 //!
 //! It follows what Codex 0.169.0 does; `docs/app-server-protocol.md` in the repository says what was observed. It reads
-//! neither the environment nor the home folder: paths and variables are the caller's to pass in.
+//! neither the environment nor the home directory: paths and variables are the caller's to pass in.
 //!
 //! # Features
 //!

@@ -4,7 +4,7 @@
 //! or `error` stand. [`Message::parse`] is the same with owned parts that share the frame's buffer. The `encode_*`
 //! functions write messages.
 //!
-//! Messages are told apart by the members that they have, never by trying shapes in turn:
+//! The kind of a message is decided by the members that it has, never by trying shapes in turn:
 //!
 //! | members | kind |
 //! |---|---|
@@ -14,7 +14,7 @@
 //! | `error` and `id` (which may be null) | [error response](EnvelopeKind::ErrorResponse) |
 //!
 //! Anything else is refused as Invalid Request (-32600): a mixture of these, `params` without `method`, a known
-//! member that stands twice, an `id` that is not a string or an integer of 64 bits, `params` that are not an object,
+//! member that occurs twice, an `id` that is not a string or an integer of 64 bits, `params` that are not an object,
 //! an array or null (null counts as absent: Codex's schema has methods whose `params` are null). Unknown members
 //! are ignored (Codex adds `emittedAtMs` and `trace`).
 //!

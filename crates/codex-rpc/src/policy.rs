@@ -79,7 +79,7 @@ pub fn decline(request: &ServerRequest) -> PolicyAnswer {
             let text = format!("this client has no tool named {}", call.tool);
             PolicyAnswer::result(&DynamicToolCallResponse::text(text, false))
         }
-        // Codex asks whether a tool may run: no. A server asks a person something: nobody is there.
+        // Codex asks whether a tool may run: no. A server asks a user something: there is none.
         ServerRequest::McpElicitation(request) if request.is_tool_approval() => {
             PolicyAnswer::result(&McpElicitationResponse::decline())
         }
@@ -132,13 +132,13 @@ pub fn accept(request: &ServerRequest) -> PolicyAnswer {
 /// Accepts what was named beforehand, and declines all else.
 ///
 /// An accepted command runs outside of Codex's sandbox: that is what Codex asks for when it asks. Accepting is therefore
-/// bound to the folder that the user gave for writing, and never extends to the network or to more permissions.
+/// bound to the directory that the user gave for writing, and never extends to the network or to more permissions.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct AllowList {
     /// MCP tools that may run. Default: none.
     pub mcp_tools: Vec<ToolPattern>,
-    /// The folder inside which file changes and commands are accepted; canonical. Default: none are.
+    /// The directory inside which file changes and commands are accepted; canonical. Default: none are.
     pub write_root: Option<PathBuf>,
 }
 
@@ -178,8 +178,8 @@ impl AllowList {
             && request.grant_root.as_deref().is_none_or(|root| self.inside(root))
     }
 
-    /// Whether a path is inside the writable folder. `..` and relative paths never are, and links are followed as far as the
-    /// path exists: what a link points to counts, not where it stands.
+    /// Whether a path is inside the writable directory. `..` and relative paths never are, and links are followed as far as the
+    /// path exists: what a link points to counts, not where it is.
     fn inside(&self, path: &str) -> bool {
         let path = Path::new(path);
         if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {

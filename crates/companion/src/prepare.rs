@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use codex_base::text::one_line;
-use codex_review_target::{Budget, Cancel, ConfigScope, Recommendation, Target, measure, recommend};
+use codex_review_target::{ConfigScope, MeasureOptions, Recommendation, Target, measure, recommend};
 use codex_rpc::policy::{ToolPattern, ToolPatternError};
 
 use crate::codex::{Codex, Transport};
@@ -135,7 +135,7 @@ impl Prepared {
     /// When the repository cannot be read.
     pub fn recommendation(&self) -> Result<Option<Recommendation>> {
         let Some(target) = &self.target else { return Ok(None) };
-        let size = measure(target, &Budget::default(), &Cancel::new())?;
+        let size = measure(target, &MeasureOptions::new())?;
         Ok(Some(recommend(&size)))
     }
 }

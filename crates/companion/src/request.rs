@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use codex_review_target::{PinnedTarget, ResolveOptions, Scope as ResolveScope, Target};
+use codex_review_target::{PinnedTarget, ResolveOptions, Target, TargetScope as ResolveScope};
 use serde::{Deserialize, Serialize};
 
 use crate::codex::ThreadChoice;

@@ -1,12 +1,12 @@
-//! Says how big the change in a folder is: `cargo run --example size -- FOLDER`.
+//! Prints how big the change in a directory is: `cargo run --example size -- DIRECTORY`.
 
-use codex_review_target::{Budget, Cancel, ResolveOptions, measure, recommend, resolve};
+use codex_review_target::{MeasureOptions, ResolveOptions, measure, recommend, resolve};
 
-#[expect(clippy::print_stdout, reason = "it is a program")]
+#[expect(clippy::print_stdout, reason = "an example that prints")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args_os().nth(1).unwrap_or_else(|| ".".into());
-    let target = resolve(folder.as_ref(), &ResolveOptions::new())?;
-    let measured = measure(&target, &Budget::default(), &Cancel::new())?;
+    let directory = std::env::args_os().nth(1).unwrap_or_else(|| ".".into());
+    let target = resolve(directory.as_ref(), &ResolveOptions::new())?;
+    let measured = measure(&target, &MeasureOptions::new())?;
     println!("{}\n{}", target.label(), measured.summary());
     println!("{:?}: {}", recommend(&measured).wait, recommend(&measured).reason);
     Ok(())

@@ -1,4 +1,4 @@
-//! What `.gitattributes` say of a path.
+//! The git attributes of a path.
 
 use gix::attrs::StateRef;
 use gix::attrs::search::Outcome;
@@ -12,31 +12,31 @@ use crate::status::Index;
 const SELECTED: [&str; 8] =
     ["diff", "linguist-generated", "filter", "text", "crlf", "eol", "ident", "working-tree-encoding"];
 
-/// The attributes that bear on reading and showing a file.
+/// The attributes that decide how a file is read and shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PathAttributes {
     pub(crate) diff: Diff,
-    /// Whether a person wrote the file, as far as `linguist-generated` says.
+    /// Whether `linguist-generated` marks the file as written by a program.
     pub(crate) generated: bool,
-    /// The driver that `filter` names.
+    /// The filter driver, from the attribute `filter`.
     pub(crate) filter: Option<BString>,
-    /// Whether what the work tree has and what is stored differ by line ends, encoding or `$Id$`.
+    /// Whether git converts line ends, the encoding or `$Id$` between the work tree and the object database.
     pub(crate) converted: bool,
 }
 
-/// What the attribute `diff` says, which `binary` unsets.
+/// The value of the attribute `diff`. The macro `binary` unsets it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Diff {
-    /// Nothing: the content tells.
+    /// Not set: the content decides.
     #[default]
     ByContent,
     Text,
     Binary,
-    /// A driver; its configuration may say more. Its programs are never run.
+    /// A diff driver. Its configuration can mark content as binary; its programs are never run.
     Driver(BString),
 }
 
-/// Looks attributes up, fastest in order of paths.
+/// Looks up attributes. Fastest when paths are looked up in sorted order.
 pub(crate) struct Attributes {
     stack: Stack,
     outcome: Outcome,
@@ -83,7 +83,7 @@ impl Attributes {
         Ok(found)
     }
 
-    /// Answers the git library's own question for attributes, for converting a file.
+    /// Fills `out` with the attributes of `path`, in the form that the git library needs to convert a file.
     pub(crate) fn fill(
         &mut self,
         repo: &gix::Repository,

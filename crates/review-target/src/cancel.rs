@@ -3,20 +3,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Error, ErrorKind};
 
-/// A flag by which another thread stops a running call.
+/// Stops a running call from another thread.
 ///
-/// Clones share the flag. A call that sees it set returns [`ErrorKind::Cancelled`] within one file's work.
+/// Clones share one flag. A call that sees it set returns [`ErrorKind::Cancelled`] within one file's work.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct CancelToken(Arc<AtomicBool>);
 
-impl Cancel {
-    /// A flag that is not set.
+impl CancelToken {
+    /// A token whose flag is not set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the flag, for good.
+    /// Sets the flag. It stays set.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

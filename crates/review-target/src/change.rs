@@ -1,4 +1,4 @@
-//! One changed file, looked into.
+//! One changed file and its content.
 
 use crate::Error;
 use crate::attributes::PathAttributes;
@@ -12,21 +12,21 @@ use crate::status::{Area, ChangeKind, Item, Mode, New, Stored};
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Form {
-    /// Text, as git tells text from binary.
+    /// Text, by git's own rule for text and binary content.
     Text,
-    /// Text that stands for a large file which Git LFS keeps elsewhere.
+    /// A Git LFS pointer: text in place of a large file that Git LFS stores elsewhere.
     LfsPointer,
     /// Not text, by content or by attribute.
     Binary,
-    /// A symbolic link: what changed is where it points to. It is never followed.
+    /// A symbolic link. The change is that of its target path; the link is never followed.
     Link,
-    /// A submodule: what changed is its commit.
+    /// A submodule. The change is that of its commit.
     Submodule,
-    /// An untracked folder that is a repository of its own.
+    /// An untracked directory that is itself a git repository.
     Repository,
-    /// A FIFO, a socket or a device. Never opened.
+    /// A FIFO, a socket or a device. It is never opened.
     Special,
-    /// Not looked into.
+    /// The content was not examined.
     Unknown,
 }
 
@@ -35,37 +35,37 @@ pub enum Form {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 #[non_exhaustive]
 pub struct FileChange {
-    /// Where it is. `from` of a rename is in another entry: counting knows no renames.
+    /// The path. The old path of a rename is in another entry, because renames are not detected here.
     pub path: FilePath,
-    /// Which part of the change it belongs to.
+    /// The part of the change that it belongs to.
     pub area: Area,
-    /// What happened to it.
+    /// How the file changed.
     pub change: ChangeKind,
     /// What kind of content changed.
     pub form: Form,
-    /// Bytes of the new version, as git would store it; of the old one when the file is gone. `None` when it was not
-    /// looked at.
+    /// Bytes of the new version, as git would store it, or of the old version when the file was deleted. `None` when the
+    /// content was not examined.
     pub size: Option<u64>,
     /// Lines added, as `git diff --numstat` counts. `None` for binary content and when it was not read.
     pub insertions: Option<u64>,
-    /// Lines removed, likewise.
+    /// Lines removed, counted in the same way.
     pub deletions: Option<u64>,
-    /// Separate places in the file that changed.
+    /// The number of hunks in the patch.
     pub hunks: Option<u32>,
-    /// Bytes of its patch; of its content, when it is untracked.
+    /// Bytes of the patch, or of the content when the file is untracked.
     pub patch_bytes: Option<u64>,
-    /// Whether `linguist-generated` marks it as written by a program.
+    /// Whether `linguist-generated` marks the file as written by a program.
     pub generated: bool,
-    /// Why it was not read, or not counted.
+    /// The reason that the file was not read or not counted.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub unread: Option<String>,
-    /// Whether it differs for certain, although it was not read.
+    /// Whether the file is known to differ although it was not read.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) certain: bool,
 }
 
 impl FileChange {
-    /// What is known without reading anything.
+    /// Describes an item from its listing alone, without reading a file.
     pub(crate) fn listed(item: &Item) -> Self {
         let form = match (&item.new, item.old) {
             (Some(New::Nested), _) => Form::Repository,
@@ -96,7 +96,7 @@ impl FileChange {
         }
     }
 
-    /// What is known of a file that could not be read, or was not to be.
+    /// Describes a file that could not be read, or that is not to be read.
     pub(crate) fn not_counted(reader: &mut Reader<'_>, item: &Item, why: &Unread) -> Result<Self, Error> {
         let mut change = Self::listed(item);
         change.certain = reader.differs_by_size(item)?;
@@ -108,31 +108,31 @@ impl FileChange {
     }
 }
 
-/// What reading a changed file gave.
-pub(crate) struct Looked {
+/// The result of reading a changed file.
+pub(crate) struct Inspected {
     pub(crate) change: FileChange,
-    /// The content of an untracked text file, or the patch of any other, when it was asked for and there is one.
+    /// The content of an untracked text file or the patch of any other file, if the caller asked for it.
     pub(crate) text: Option<Vec<u8>>,
-    /// Whether it went beyond the bounds.
+    /// Whether the file exceeds the bounds.
     pub(crate) too_large: bool,
 }
 
-/// How much of a file is worth reading and comparing.
+/// The largest file that is read and compared.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
     /// Bytes of each version.
     pub(crate) bytes: u64,
-    /// Lines of both versions between what they begin and end with alike.
+    /// Lines of both versions together, without their common beginning and end.
     pub(crate) lines: u64,
 }
 
-/// Reads both versions of a file and compares them. `None`: it is not changed after all.
-pub(crate) fn look(
+/// Reads both versions of a file and compares them. Returns `None` when they are equal.
+pub(crate) fn inspect(
     reader: &mut Reader<'_>,
     item: &Item,
     bounds: Bounds,
     keep_text: bool,
-) -> Result<Option<Looked>, Error> {
+) -> Result<Option<Inspected>, Error> {
     let attributes = if wants_attributes(item) {
         reader.attributes(item.path.as_ref())?
     } else {
@@ -145,7 +145,7 @@ pub(crate) fn look(
             let mut change = FileChange::not_counted(reader, item, &why)?;
             change.generated = attributes.generated;
             let too_large = matches!(why, Unread::TooLarge(_));
-            return Ok(Some(Looked { change, text: None, too_large }));
+            return Ok(Some(Inspected { change, text: None, too_large }));
         }
         (old, new) => (bytes(old), bytes(new)),
     };
@@ -159,9 +159,9 @@ pub(crate) fn look(
     let binary = is_binary(reader, item, &attributes, old_content, new_content);
     if binary {
         change.form = Form::Binary;
-        // Of a binary file only a change of its mode can be shown.
+        // For a binary file, only a change of mode can be shown.
         if old != new {
-            return Ok(Some(Looked { change, text: None, too_large: false }));
+            return Ok(Some(Inspected { change, text: None, too_large: false }));
         }
     }
     if change.form == Form::Unknown {
@@ -171,7 +171,7 @@ pub(crate) fn look(
     if bounds.lines != u64::MAX && patch::lines_to_compare(old_content, new_content) > bounds.lines {
         change.unread = Some(Unread::TooLong.to_string());
         change.certain = true;
-        return Ok(Some(Looked { change, text: None, too_large: true }));
+        return Ok(Some(Inspected { change, text: None, too_large: true }));
     }
     let (lines, length, text) = if item.area == Area::Untracked {
         let insertions = patch::count_lines(new_content);
@@ -205,7 +205,7 @@ pub(crate) fn look(
             (lines, length.0, None)
         }
     };
-    // Of a submodule at its recorded commit, with changes in it, git shows a line and counts none.
+    // For a submodule at its recorded commit with changes inside, git shows a line and counts none.
     let same_commit = matches!((&item.new, item.old),
         (Some(New::Submodule(checkout)), Some(old)) if checkout.head == old.id);
     let lines = if same_commit { Lines { hunks: lines.hunks, ..Lines::default() } } else { lines };
@@ -215,7 +215,7 @@ pub(crate) fn look(
         change.hunks = Some(lines.hunks);
     }
     change.patch_bytes = Some(length);
-    Ok(Some(Looked { change, text, too_large: false }))
+    Ok(Some(Inspected { change, text, too_large: false }))
 }
 
 /// The first line of a Git LFS pointer.
@@ -228,7 +228,7 @@ fn bytes(version: Version) -> Option<Vec<u8>> {
     }
 }
 
-/// Attributes are for regular files.
+/// Whether attributes apply to the item: they do for regular files only.
 fn wants_attributes(item: &Item) -> bool {
     let regular = |mode| matches!(mode, Mode::File | Mode::Executable);
     item.old.is_some_and(|old| regular(old.mode))
@@ -246,7 +246,7 @@ fn is_binary(reader: &Reader<'_>, item: &Item, attributes: &PathAttributes, old:
     side(item.old.map(|old| old.mode), old) || side(item.new.as_ref().map(New::mode), new)
 }
 
-/// Seven digits of the id that the new version has or would have.
+/// The first seven digits of the blob id of the new version, computed when it is not stored yet.
 fn new_id(hash: gix::hash::Kind, item: &Item, content: &[u8]) -> String {
     let id = match &item.new {
         Some(New::Stored(stored)) => stored.id,

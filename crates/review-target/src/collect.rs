@@ -1,35 +1,38 @@
 use std::collections::{BTreeSet, HashMap};
 
-use crate::change::{Bounds, FileChange, Form, look};
+use crate::change::{Bounds, FileChange, Form, inspect};
 use crate::content::Reader;
 use crate::fence;
 use crate::manifest::{Inclusion, Manifest, ManifestEntry};
-use crate::measure::{Budget, Measure, measure_scan, tally};
+use crate::measure::{Measure, MeasureBudget, measure_scan, tally};
 use crate::render::{self, Document};
 use crate::status::{Area, ChangeKind, Item, New, Scan};
-use crate::{Cancel, Error, FilePath, Target};
+use crate::trace::event;
+use crate::{CancelToken, Error, FilePath, Target};
 
-/// Versions of files with more bytes, or more lines to compare, than this never become a patch.
-/// How many files that only may have changed are compared before the change counts as large.
+/// The largest number of possibly changed files that are compared. With more, the change counts as large.
 const MAX_UNCERTAIN: usize = 2_000;
+/// Files with more bytes, or more lines to compare, than this never become a patch.
 const PATCHED: Bounds = Bounds { bytes: 16 << 20, lines: 100_000 };
 
-/// How much a context may hold.
+/// The limits of a context.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CollectOptions {
-    /// Up to so many files the patches themselves are in the context. Default: 2.
+    /// The largest number of changed files for which the patches are in the context. Default: 2.
     pub inline_files: usize,
-    /// Up to so many bytes of patches and untracked files together. Default: 256 KiB.
+    /// The largest size in bytes of patches and untracked files together for which they are in the context. Default: 256 KiB.
     pub inline_bytes: u64,
-    /// The size in bytes up to which an untracked file is shown. Default: 24 KiB.
+    /// The largest untracked file that is included, in bytes. Default: 24 KiB.
     pub untracked_file_bytes: u64,
-    /// The size of all untracked files that are shown. Default: 256 KiB.
+    /// The largest size of all included untracked files together, in bytes. Default: 256 KiB.
     pub untracked_bytes: u64,
-    /// The size of the whole text in characters. Default: 900,000; at least 50,000.
+    /// The largest size of the text, in characters. Default: 900,000; smaller values than 50,000 count as 50,000.
     pub max_chars: usize,
-    /// What counting may cost when the patches are not in the context.
-    pub budget: Budget,
+    /// The cost limit for counting when the patches are not in the context.
+    pub budget: MeasureBudget,
+    /// Stops the call from another thread. Default: a token that no caller holds.
+    pub cancel: CancelToken,
 }
 
 impl Default for CollectOptions {
@@ -40,7 +43,8 @@ impl Default for CollectOptions {
             untracked_file_bytes: 24 << 10,
             untracked_bytes: 256 << 10,
             max_chars: 900_000,
-            budget: Budget::default(),
+            budget: MeasureBudget::default(),
+            cancel: CancelToken::new(),
         }
     }
 }
@@ -52,38 +56,57 @@ impl CollectOptions {
         Self::default()
     }
 
-    /// Sets up to how many files and bytes patches are shown; 2 files and 256 KiB by default.
+    /// Sets the largest number of changed files for which the patches are in the context; 2 by default.
     #[must_use]
-    pub fn inline(mut self, files: usize, bytes: u64) -> Self {
+    pub fn inline_files(mut self, files: usize) -> Self {
         self.inline_files = files;
+        self
+    }
+
+    /// Sets the largest size of patches and untracked files for which they are in the context; 256 KiB by default.
+    #[must_use]
+    pub fn inline_bytes(mut self, bytes: u64) -> Self {
         self.inline_bytes = bytes;
         self
     }
 
-    /// Sets how many bytes of each and of all untracked files are shown; 24 KiB and 256 KiB by default.
+    /// Sets the largest untracked file that is included; 24 KiB by default.
     #[must_use]
-    pub fn untracked(mut self, each: u64, together: u64) -> Self {
-        self.untracked_file_bytes = each;
-        self.untracked_bytes = together;
+    pub fn untracked_file_bytes(mut self, bytes: u64) -> Self {
+        self.untracked_file_bytes = bytes;
         self
     }
 
-    /// Sets how many characters the text has at most; 900,000 by default, at least 50,000.
+    /// Sets the largest size of all included untracked files together; 256 KiB by default.
+    #[must_use]
+    pub fn untracked_bytes(mut self, bytes: u64) -> Self {
+        self.untracked_bytes = bytes;
+        self
+    }
+
+    /// Sets the largest size of the text in characters; 900,000 by default.
     #[must_use]
     pub fn max_chars(mut self, chars: usize) -> Self {
         self.max_chars = chars;
         self
     }
 
-    /// Sets what counting may cost; see [`Budget`] for the default.
+    /// Sets the cost limit for counting; see [`MeasureBudget`] for the default.
     #[must_use]
-    pub fn budget(mut self, budget: Budget) -> Self {
+    pub fn budget(mut self, budget: MeasureBudget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Sets the token that stops the call; by default the call cannot be stopped.
+    #[must_use]
+    pub fn cancel(mut self, cancel: CancelToken) -> Self {
+        self.cancel = cancel;
         self
     }
 }
 
-/// Whether the reader gets the change or is told how to look at it.
+/// Whether the context has the change itself or the commands that show it. Exhaustive on purpose: there is no third way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum InputMode {
@@ -104,14 +127,14 @@ impl InputMode {
     }
 }
 
-/// What to send to whoever reviews.
+/// The text to send to a reviewer, and what is in it.
 ///
-/// With the feature `serde` it is written as `{repoRoot, branch, summary, inputMode, fileCount, diffBytes, atLeast,
+/// With the feature `serde` it is serialised as `{repoRoot, branch, summary, inputMode, fileCount, diffBytes, atLeast,
 /// manifest}`, without the text.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 #[non_exhaustive]
-pub struct Context {
+pub struct ReviewContext {
     /// The top of the work tree; bytes that are not UTF-8 are replaced.
     pub repo_root: String,
     /// The branch that is checked out; `None` when `HEAD` is detached.
@@ -120,36 +143,37 @@ pub struct Context {
     pub summary: String,
     /// Whether the text has the patches.
     pub input_mode: InputMode,
-    /// Different paths that changed.
+    /// The number of changed paths.
     pub file_count: u64,
-    /// Bytes of patches and of untracked files.
+    /// Bytes of patches and untracked files.
     pub diff_bytes: u64,
     /// Whether the change may be larger than the numbers say.
     pub at_least: bool,
-    /// Every file, and how much of it is in the text.
+    /// Every changed file, and how much of it is in the text.
     pub manifest: Manifest,
     /// The text itself, in the format that `docs/review-context-format.md` specifies.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub text: String,
-    /// The measure that the numbers are from.
+    /// The measure that the numbers come from.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub measure: Measure,
 }
 
-/// Gathers what to send: the patches when the change is small, else an overview and how to look at the rest, and the
-/// content of small untracked text files in both cases.
+/// Collects the text for a reviewer: the patches of a small change, or an overview of a large one and the commands that
+/// show the rest. Small untracked text files are included in both cases.
 ///
-/// Only regular files inside the work tree are read. Links are described, never followed; ignored files are never
-/// read; what is left out is in the manifest with the reason.
+/// Only regular files inside the work tree are read. Links are described and never followed, ignored files are never
+/// read, and the manifest lists what is left out with the reason.
 ///
 /// # Errors
 /// As for [`measure`](crate::measure()).
-pub fn collect(target: &Target, options: &CollectOptions, cancel: &Cancel) -> Result<Context, Error> {
+pub fn collect(target: &Target, options: &CollectOptions) -> Result<ReviewContext, Error> {
+    let cancel = &options.cancel;
     cancel.check()?;
     let repo = target.repository.to_thread_local();
     let scan = target.scan(&repo, cancel)?;
     let mut reader = Reader::new(target, scan.index.as_ref(), cancel)?;
-    // Files that only may have changed, as git cannot tell right after a checkout, count once they were compared.
+    // Right after a checkout, the index cannot show whether a file changed: such files count after a comparison.
     let certain: BTreeSet<_> = scan.items.iter().filter(|item| item.certain).map(|item| &item.path).collect();
     let uncertain = scan.items.iter().filter(|item| !item.certain).count();
     let inline = if certain.len() <= options.inline_files && uncertain <= MAX_UNCERTAIN {
@@ -174,7 +198,12 @@ pub fn collect(target: &Target, options: &CollectOptions, cancel: &Cancel) -> Re
         max_chars: options.max_chars,
     };
     let text = document.write(&mut manifest);
-    Ok(Context {
+    #[cfg(feature = "tracing")]
+    for entry in manifest.left_out() {
+        event!(DEBUG, path = %entry.file.path, reason = entry.reason.as_deref(), "file left out");
+    }
+    event!(DEBUG, input = input_mode.as_str(), chars = text.len(), "context collected");
+    Ok(ReviewContext {
         repo_root: target.root.to_string_lossy().into_owned(),
         branch: target.branch.clone(),
         summary: measure.summary(),
@@ -193,12 +222,12 @@ struct Collected {
     entries: Vec<ManifestEntry>,
     /// Headings and patches.
     patches: Vec<(&'static str, String)>,
-    /// Places in `entries`, and the content.
+    /// Positions in `entries`, and the content.
     untracked: Vec<(usize, String)>,
     input_mode: InputMode,
 }
 
-/// Everything that an inline context shows.
+/// The content of an inline context.
 struct Inline {
     changes: Vec<FileChange>,
     texts: Vec<Option<String>>,
@@ -206,12 +235,12 @@ struct Inline {
 }
 
 impl Inline {
-    /// `None` when it is more than may be inline.
+    /// Returns `None` when the change exceeds the limits of an inline context.
     fn gather(
         reader: &mut Reader<'_>,
         scan: &Scan,
         options: &CollectOptions,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Option<Self>, Error> {
         let allowed = options.inline_bytes.min(render::content_chars(options.max_chars) as u64);
         let mut inline = Self { changes: Vec::new(), texts: Vec::new(), entries: Vec::new() };
@@ -220,16 +249,16 @@ impl Inline {
         let mut untracked = 0;
         for item in &scan.items {
             cancel.check()?;
-            let Some(looked) = look(reader, item, PATCHED, true)? else { continue };
+            let Some(inspected) = inspect(reader, item, PATCHED, true)? else { continue };
             paths.insert(&item.path);
             if paths.len() > options.inline_files {
                 return Ok(None);
             }
-            if looked.too_large && item.area != Area::Untracked {
+            if inspected.too_large && item.area != Area::Untracked {
                 return Ok(None);
             }
-            let change = looked.change;
-            let text = looked.text.map(String::from_utf8);
+            let change = inspected.change;
+            let text = inspected.text.map(String::from_utf8);
             let reason = match &text {
                 Some(Err(_)) => Some(NOT_UTF8.to_owned()),
                 Some(Ok(text)) if !fence::fits(text) => Some(UNFENCED.to_owned()),
@@ -292,7 +321,7 @@ fn overview(
     scan: &Scan,
     reader: &mut Reader<'_>,
     options: &CollectOptions,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Collected, Error> {
     let measure = measure_scan(target, scan, &options.budget, cancel)?;
     let items: HashMap<(Area, &[u8]), &Item> =
@@ -312,9 +341,9 @@ fn overview(
         if change.size.is_none() && matches!(item.new, Some(New::File { .. })) {
             change.size = reader.stat(item.path.as_ref()).ok().map(|stat| stat.size);
         }
-        let (looked, text, reason) = untracked_text(reader, item, &change, options, &mut left)?;
-        // What the measure had no budget for may be known by now.
-        let change = looked.filter(|_| change.unread.is_some()).unwrap_or(change);
+        let (inspected, text, reason) = untracked_text(reader, item, &change, options, &mut left)?;
+        // Prefer the full inspection where the measure ran out of budget.
+        let change = inspected.filter(|_| change.unread.is_some()).unwrap_or(change);
         entries.push(entry(item, change, text.is_some(), reason));
         untracked.extend(text.map(|text| (entries.len() - 1, text)));
     }
@@ -322,11 +351,11 @@ fn overview(
     Ok(Collected { measure, entries, patches: Vec::new(), untracked, input_mode: InputMode::SelfCollect })
 }
 
-/// What is known of an untracked file, its content if it may be shown, else why not.
+/// The facts about an untracked file, its content if it may be included, and the reason if not.
 type Untracked = (Option<FileChange>, Option<String>, Option<String>);
 
-/// `left` is what may still be shown of all of them; the first that does not fit ends it, so that what is shown does
-/// not depend on chance.
+/// `left` is the size that may still be included. It becomes `None` at the first file that does not fit, so that the
+/// included files do not depend on the sizes of later ones.
 fn untracked_text(
     reader: &mut Reader<'_>,
     item: &Item,
@@ -343,23 +372,23 @@ fn untracked_text(
         return Ok((None, None, Some(used_up(options))));
     };
     let bounds = Bounds { bytes: options.untracked_file_bytes, lines: u64::MAX };
-    let Some(looked) = look(reader, item, bounds, true)? else {
+    let Some(inspected) = inspect(reader, item, bounds, true)? else {
         return Ok((None, None, None));
     };
-    let reason = match looked.text.map(String::from_utf8) {
+    let reason = match inspected.text.map(String::from_utf8) {
         Some(Ok(text)) if fence::fits(&text) => {
             *left = remaining.checked_sub(text.len() as u64);
-            return Ok((Some(looked.change), Some(text), None));
+            return Ok((Some(inspected.change), Some(text), None));
         }
         Some(Ok(_)) => UNFENCED.to_owned(),
         Some(Err(_)) => NOT_UTF8.to_owned(),
-        None => looked.change.unread.clone().unwrap_or_else(|| "binary".to_owned()),
+        None => inspected.change.unread.clone().unwrap_or_else(|| "binary".to_owned()),
     };
-    Ok((Some(looked.change), None, Some(reason)))
+    Ok((Some(inspected.change), None, Some(reason)))
 }
 
-const NOT_UTF8: &str = "not UTF-8; a patch with replaced characters would be a false one";
-const UNFENCED: &str = "too many backticks in a row to be enclosed";
+const NOT_UTF8: &str = "not UTF-8; a patch with replaced characters would be wrong";
+const UNFENCED: &str = "too many backticks in a row to be fenced";
 pub(crate) const NOT_INLINE: &str = "the change is too large to be shown in full";
 
 fn used_up(options: &CollectOptions) -> String {
@@ -390,18 +419,18 @@ fn entry(item: &Item, file: FileChange, included: bool, reason: Option<String>) 
     ManifestEntry { file, renamed_from: None, inclusion, reason }
 }
 
-/// Names the old path of files that have the very content of one that is gone.
+/// Notes the old path of each added file whose content equals that of a deleted file.
 fn note_renames(scan: &Scan, entries: &mut [ManifestEntry]) {
-    let mut gone: HashMap<(Area, gix::ObjectId), Vec<&Item>> = HashMap::new();
+    let mut deleted: HashMap<(Area, gix::ObjectId), Vec<&Item>> = HashMap::new();
     for item in scan.items.iter().rev().filter(|item| item.change == ChangeKind::Deleted) {
         if let Some(old) = item.old {
-            gone.entry((item.area, old.id)).or_default().push(item);
+            deleted.entry((item.area, old.id)).or_default().push(item);
         }
     }
-    if gone.is_empty() {
+    if deleted.is_empty() {
         return;
     }
-    let came: HashMap<(Area, &[u8]), gix::ObjectId> = scan
+    let added: HashMap<(Area, &[u8]), gix::ObjectId> = scan
         .items
         .iter()
         .filter(|item| item.change == ChangeKind::Added)
@@ -413,8 +442,8 @@ fn note_renames(scan: &Scan, entries: &mut [ManifestEntry]) {
         })
         .collect();
     for entry in entries {
-        let Some(id) = came.get(&(entry.file.area, entry.file.path.as_bytes())) else { continue };
-        let from = gone.get_mut(&(entry.file.area, *id)).and_then(Vec::pop);
+        let Some(id) = added.get(&(entry.file.area, entry.file.path.as_bytes())) else { continue };
+        let from = deleted.get_mut(&(entry.file.area, *id)).and_then(Vec::pop);
         entry.renamed_from = from.map(|item| FilePath(item.path.clone()));
     }
 }

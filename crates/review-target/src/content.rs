@@ -1,4 +1,4 @@
-//! Reading the two versions of a file, bounded, and without ever opening what is not a regular file.
+//! Reads the two versions of a file. Reads are bounded, and only regular files are opened.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -7,39 +7,39 @@ use gix::bstr::{BStr, ByteSlice as _};
 
 use crate::attributes::{Attributes, Diff, PathAttributes};
 use crate::filter::{Filters, Source};
-use crate::os::{Folder, ReadError, Stat};
+use crate::os::{Directory, ReadError, Stat};
 use crate::settings::Settings;
 use crate::status::{Index, Item, Mode, New, Stored};
-use crate::{Cancel, Error, Target};
+use crate::{CancelToken, Error, Target};
 
-/// git looks for a NUL in so many bytes to tell binary from text.
+/// Like git, content is binary when a NUL is among this many first bytes.
 const SNIFFED: usize = 8000;
 
 /// One version of a file, as git would store it.
 #[derive(Debug)]
 pub(crate) enum Version {
-    /// There is none: the file is new, or gone.
+    /// There is no version: the file was added or deleted.
     Absent,
     Bytes(Vec<u8>),
     Unread(Unread),
 }
 
-/// Why a version was not read.
+/// The reason that a version was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// Larger than the caller wants to read; its size in bytes.
+    /// Larger than the caller's limit; its size in bytes.
     TooLarge(u64),
-    /// More lines than are worth comparing.
+    /// More lines than the caller's limit.
     TooLong,
-    /// Gone since it was listed.
+    /// Removed since it was listed.
     Vanished,
-    /// Written to while it was read.
+    /// Modified while it was read.
     Changed,
     /// A FIFO, a socket or a device.
     Special,
-    /// A repository of its own.
+    /// A git repository inside the work tree.
     Nested,
-    /// A partial clone does not have it yet.
+    /// Not fetched into a partial clone yet.
     NotFetched,
     Failed(String),
 }
@@ -49,26 +49,26 @@ impl std::fmt::Display for Unread {
         match self {
             Self::TooLarge(size) => write!(f, "too large to read ({size} bytes)"),
             Self::TooLong => f.write_str("too many lines to compare"),
-            Self::Vanished => f.write_str("gone since it was listed"),
+            Self::Vanished => f.write_str("removed since it was listed"),
             Self::Changed => f.write_str("changed while it was read"),
-            Self::Special => f.write_str("a FIFO, socket or device, never opened"),
-            Self::Nested => f.write_str("a repository of its own"),
+            Self::Special => f.write_str("a FIFO, socket or device; these are never opened"),
+            Self::Nested => f.write_str("a git repository inside the work tree"),
             Self::NotFetched => f.write_str("not fetched yet: this is a partial clone"),
             Self::Failed(reason) => f.write_str(reason),
         }
     }
 }
 
-/// Reads versions; one for each thread.
+/// Reads versions. Each thread has its own reader.
 pub(crate) struct Reader<'t> {
     pub(crate) repo: gix::Repository,
-    root: Folder,
+    root: Directory,
     settings: Settings,
     attributes: Attributes,
     filters: Filters,
     partial: bool,
-    cancel: &'t Cancel,
-    /// The sizes that were asked for last: of each version it is asked once for the budget and once for the memory.
+    cancel: &'t CancelToken,
+    /// The two sizes that were looked up last: each size is needed for the budget and again for the allocation.
     sizes: Cell<[Option<(gix::ObjectId, u64)>; 2]>,
 }
 
@@ -76,7 +76,7 @@ impl<'t> Reader<'t> {
     pub(crate) fn new(
         target: &Target,
         index: Option<&Arc<Index>>,
-        cancel: &'t Cancel,
+        cancel: &'t CancelToken,
     ) -> Result<Self, Error> {
         Self::of(&target.repository, target.config, index, cancel)
     }
@@ -85,15 +85,15 @@ impl<'t> Reader<'t> {
         shared: &gix::ThreadSafeRepository,
         scope: crate::ConfigScope,
         index: Option<&Arc<Index>>,
-        cancel: &'t Cancel,
+        cancel: &'t CancelToken,
     ) -> Result<Self, Error> {
         let repo = shared.to_thread_local();
         let path = repo.workdir().expect("open refuses repositories without a work tree");
-        let root = Folder::open(path).map_err(|e| Error::io("enter", path, e))?;
+        let root = Directory::open(path).map_err(|e| Error::io("enter", path, e))?;
         let settings = Settings::read(&repo, scope);
         let attributes = match index {
             Some(index) => Attributes::new(&repo, index)?,
-            // Attribute files that a sparse checkout leaves out are read from the index.
+            // Attribute files that are not in a sparse checkout are read from the index.
             None if settings.sparse => Attributes::new(&repo, &Index::load(&repo, &root, &settings)?)?,
             None => Attributes::new(&repo, &Index::empty(&repo))?,
         };
@@ -107,12 +107,12 @@ impl<'t> Reader<'t> {
         found.map_err(|e| Error::git(format_args!("look up the attributes of `{path}`"), e))
     }
 
-    /// The version that the change starts from.
+    /// Reads the old version.
     pub(crate) fn old(&self, item: &Item, limit: u64) -> Result<Version, Error> {
         item.old.map_or(Ok(Version::Absent), |stored| self.stored(stored, limit))
     }
 
-    /// The version that the change leads to, as git would store it.
+    /// Reads the new version, as git would store it.
     pub(crate) fn new_version(
         &mut self,
         item: &Item,
@@ -148,7 +148,7 @@ impl<'t> Reader<'t> {
             }
             Err(error) => return Version::Unread(unread(error)),
         };
-        if self.filters.leaves_alone(attributes) {
+        if self.filters.stores_unconverted(attributes) {
             return Version::Bytes(content);
         }
         let source = Source { path, attributes, stored: item.old.map(|old| old.id) };
@@ -159,7 +159,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Whether the sizes alone tell that an item differs. `false` says nothing.
+    /// Whether the sizes alone prove that an item differs. `false` proves nothing.
     pub(crate) fn differs_by_size(&mut self, item: &Item) -> Result<bool, Error> {
         let (false, Some(old), Some(New::File { mode, stat: Some(stat) })) =
             (item.certain, item.old, &item.new)
@@ -170,7 +170,7 @@ impl<'t> Reader<'t> {
             return Ok(false);
         }
         let attributes = self.attributes(item.path.as_bstr())?;
-        Ok(self.leaves_alone(&attributes) && self.size(old)?.is_some_and(|size| size != stat.size))
+        Ok(self.stores_unconverted(&attributes) && self.size(old)?.is_some_and(|size| size != stat.size))
     }
 
     fn stored(&self, stored: Stored, limit: u64) -> Result<Version, Error> {
@@ -191,7 +191,7 @@ impl<'t> Reader<'t> {
         Ok(Version::Bytes({ blob }.take_data()))
     }
 
-    /// The size of a stored version, without reading it; `None` when a partial clone lacks it.
+    /// Returns the size of a stored version without reading it, or `None` when a partial clone does not have it.
     pub(crate) fn size(&self, stored: Stored) -> Result<Option<u64>, Error> {
         if stored.id.is_empty_blob() || stored.mode == Mode::Submodule {
             return Ok(Some(0));
@@ -232,15 +232,15 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Whether an item that only looks different is different, found out without holding the file in memory
-    /// where git stores it as it is.
+    /// Whether an item that may differ does differ. A file that git stores unconverted is compared without holding it in
+    /// memory.
     pub(crate) fn differs(&mut self, item: &Item) -> Result<bool, Error> {
         let (false, Some(old), Some(New::File { mode, .. })) = (item.certain, item.old, &item.new) else {
             return Ok(true);
         };
         let mode = *mode;
         let attributes = self.attributes(item.path.as_bstr())?;
-        if mode != Mode::Link && self.leaves_alone(&attributes) {
+        if mode != Mode::Link && self.stores_unconverted(&attributes) {
             let Ok((file, stat)) = self.root.open_regular(&item.path) else { return Ok(true) };
             if self.size(old)?.is_some_and(|size| size != stat.size) {
                 return Ok(true);
@@ -256,18 +256,18 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// What `lstat` says of a path.
+    /// The result of `lstat` for a path.
     pub(crate) fn stat(&self, path: &BStr) -> Result<Stat, Unread> {
         self.root.stat_path(path).map_err(|e| unread(ReadError::Io(e)))
     }
 
-    pub(crate) fn folder(&self) -> &Folder {
+    pub(crate) fn directory(&self) -> &Directory {
         &self.root
     }
 
-    /// Whether the file is stored as it is in the work tree.
-    pub(crate) fn leaves_alone(&self, attributes: &PathAttributes) -> bool {
-        self.filters.leaves_alone(attributes)
+    /// Whether git stores the file unconverted.
+    pub(crate) fn stores_unconverted(&self, attributes: &PathAttributes) -> bool {
+        self.filters.stores_unconverted(attributes)
     }
 }
 
@@ -284,28 +284,28 @@ pub(crate) fn unread(error: ReadError) -> Unread {
     }
 }
 
-/// The id that git would give the content, read in small pieces; `None` when it cannot be read to its end.
+/// Computes the blob id of the content, read in small pieces. Returns `None` when it cannot be read to its end.
 fn hash_blob(
     kind: gix::hash::Kind,
     mut content: impl std::io::Read,
     size: u64,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Option<gix::ObjectId>, Error> {
     let mut hasher = gix::hash::hasher(kind);
     hasher.update(format!("blob {size}\0").as_bytes());
-    let mut piece = vec![0; 64 * 1024];
-    let mut seen = 0;
+    let mut chunk = vec![0; 64 * 1024];
+    let mut total = 0;
     loop {
         cancel.check()?;
-        match content.read(&mut piece) {
+        match content.read(&mut chunk) {
             Ok(0) => break,
             Ok(count) => {
-                hasher.update(&piece[..count]);
-                seen += count as u64;
+                hasher.update(&chunk[..count]);
+                total += count as u64;
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(_) => return Ok(None),
         }
     }
-    Ok(hasher.try_finalize().ok().filter(|_| seen == size))
+    Ok(hasher.try_finalize().ok().filter(|_| total == size))
 }

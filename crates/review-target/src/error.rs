@@ -2,10 +2,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::path::Path;
 
-/// Why an operation of this crate failed.
+/// The error of every operation of this crate.
 ///
-/// [`Display`](fmt::Display) says what happened, in one line, without its [`source`](StdError::source);
-/// [`hint`](Error::hint) says what to do about it, when there is something to do.
+/// [`Display`](fmt::Display) describes what failed, in one line, without the [`source`](StdError::source).
+/// [`hint`](Error::hint) is what the user can do about it, if anything.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -16,39 +16,39 @@ pub struct Error {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What a caller can decide by.
+/// The kind of an error, for decisions of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Neither the folder nor any of its parents is a git repository.
+    /// Neither the directory nor any of its parents is a git repository.
     NotARepository,
     /// The repository has no work tree.
     BareRepository,
-    /// The repository belongs to somebody else, and the user has not declared it safe.
+    /// The repository belongs to another user, and `safe.directory` does not list it.
     NotTrusted,
     /// A revision does not name a commit of this repository.
     UnknownRevision,
     /// The base and `HEAD` share no history.
     NoMergeBase,
-    /// Everything is fine and there is nothing to look at.
+    /// The change is empty. Nothing failed.
     NothingToReview,
     /// No base was named and none could be detected.
     NoDefaultBranch,
     /// The options contradict one another.
     InvalidRequest,
-    /// The repository uses something that this crate refuses to guess at.
+    /// The repository uses a feature that this crate does not support.
     Unsupported,
-    /// The caller asked to stop.
+    /// The caller cancelled the operation.
     Cancelled,
-    /// The operating system refused something; the source says what.
+    /// An operation of the operating system failed; the source has the details.
     Io,
-    /// An object, the index or a reference cannot be read for what it should be.
+    /// An object, the index or a reference is damaged.
     Corrupt,
 }
 
 impl ErrorKind {
-    /// The kind as programs write it, such as `no-merge-base`.
+    /// The kind in kebab case, such as `no-merge-base`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -75,13 +75,13 @@ impl fmt::Display for ErrorKind {
 }
 
 impl Error {
-    /// The decision that this error asks for.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// What to do instead, as a sentence, or `None`.
+    /// What the user can do about it, as a sentence, or `None`.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -101,12 +101,12 @@ impl Error {
         self
     }
 
-    /// An operating system error, with the operation and the path that it was about.
+    /// An operating system error, with the operation and the path.
     pub(crate) fn io(operation: &str, path: &Path, source: std::io::Error) -> Self {
         Self::new(ErrorKind::Io, format!("cannot {operation} `{}`", path.display())).with_source(source)
     }
 
-    /// An error of the git library: I/O where it says so, damage otherwise.
+    /// An error of the git library: [`ErrorKind::Io`] if it has an I/O error as a cause, else [`ErrorKind::Corrupt`].
     pub(crate) fn git(doing: impl fmt::Display, source: gix::Error) -> Self {
         let io = source.iter_errors().any(|e| {
             e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() != std::io::ErrorKind::InvalidData)

@@ -1,10 +1,10 @@
-//! Putting text of any kind between marks that it cannot close.
+//! Fences around content, which the content cannot close.
 
-/// No fence is longer than this.
+/// The longest fence, in backticks.
 pub(crate) const LONGEST: usize = 100;
 
-/// Appends `content` between two lines of backticks, longer than any run of them in `content`. `language` follows
-/// the first.
+/// Appends `content` between two lines of backticks, which are longer than any run of backticks in `content`. `language`
+/// follows the first line of backticks.
 pub(crate) fn push(out: &mut String, language: &str, content: &str) {
     let fence = "`".repeat(length(content));
     out.push_str(&fence);
@@ -18,7 +18,7 @@ pub(crate) fn push(out: &mut String, language: &str, content: &str) {
     out.push('\n');
 }
 
-/// Whether a fence around the content is of a reasonable length.
+/// Whether the fence around the content is at most [`LONGEST`].
 pub(crate) fn fits(content: &str) -> bool {
     length(content) <= LONGEST
 }
@@ -44,12 +44,12 @@ mod tests {
     }
 
     #[test]
-    fn only_so_long_a_fence() {
+    fn a_fence_has_a_longest_length() {
         assert!(super::fits(&"`".repeat(99)) && !super::fits(&"`".repeat(100)));
     }
 
     #[test]
-    fn the_fence_is_longer_than_what_it_holds() {
+    fn the_fence_is_longer_than_any_run_in_its_content() {
         check("", "```x\n```\n");
         check("a", "```x\na\n```\n");
         check("a\n", "```x\na\n```\n");

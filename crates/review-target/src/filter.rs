@@ -1,8 +1,8 @@
-//! From what the work tree has to what git would store: line ends, encodings, `$Id$`, and clean filters.
+//! Converts the content of a work tree file to the form that git stores: line ends, encodings, `$Id$`, clean filters.
 //!
-//! A clean filter is a program that the user's configuration names, such as git-lfs. Without it a file would look
-//! changed that is not, and an encrypted one would be shown in the clear. It is run as git runs it, under a
-//! deadline. Repositories that the user does not trust are refused before anything gets here.
+//! A clean filter is a program from the user's configuration, such as git-lfs. Without it, an unchanged file would appear
+//! changed, and an encrypted file would be shown in plain text. It is run as git runs it, with a deadline. Repositories
+//! that the user does not trust are refused before a filter could run.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -15,9 +15,9 @@ use gix::command::Context;
 use gix::filter::plumbing::{Driver, Pipeline, pipeline::CrlfRoundTripCheck};
 
 use crate::attributes::{Attributes, PathAttributes};
-use crate::{Cancel, Error};
+use crate::{CancelToken, Error};
 
-/// How long a clean filter may take for one file.
+/// The deadline of a clean filter for one file.
 const DEADLINE: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(20);
 
@@ -28,11 +28,11 @@ pub(crate) struct Filters {
     pub(crate) converts_by_default: bool,
 }
 
-/// A file of the work tree whose content is to be cleaned.
+/// A file of the work tree whose content is to be converted.
 pub(crate) struct Source<'a> {
     pub(crate) path: &'a BStr,
     pub(crate) attributes: &'a PathAttributes,
-    /// What git has stored now, which can decide about line ends.
+    /// The stored version. Its line ends can decide about the conversion.
     pub(crate) stored: Option<gix::ObjectId>,
 }
 
@@ -41,7 +41,7 @@ impl Filters {
         let failed = |e| Error::git("read the settings of filters", e);
         let mut options = gix::filter::Pipeline::options(repo).map_err(failed)?;
         let drivers = std::mem::take(&mut options.drivers);
-        // A warning about line ends is for who commits, and no reason to fail.
+        // A round-trip warning matters for commits only; it must not fail the conversion.
         options.crlf_roundtrip_check = CrlfRoundTripCheck::Skip;
         let auto = options.eol_config.auto_crlf;
         let converts_by_default = auto != gix::filter::plumbing::eol::AutoCrlf::default();
@@ -55,25 +55,25 @@ impl Filters {
         self.drivers.iter().find(|driver| driver.name == *name)
     }
 
-    /// Whether the file is stored as it is.
-    pub(crate) fn leaves_alone(&self, attributes: &PathAttributes) -> bool {
+    /// Whether git stores the file unconverted.
+    pub(crate) fn stores_unconverted(&self, attributes: &PathAttributes) -> bool {
         !attributes.converted && self.driver(attributes).is_none()
     }
 
-    /// What git would store for `content`.
+    /// Converts `content` to the form that git would store.
     pub(crate) fn clean(
         &mut self,
         repo: &gix::Repository,
         lookup: &mut Attributes,
         source: &Source<'_>,
         mut content: Vec<u8>,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Vec<u8>, String> {
         let Source { path, attributes, stored } = *source;
         if let Some(driver) = self.driver(attributes) {
             let root = repo.workdir().expect("open refuses repositories without a work tree");
-            let place = Place { root, context: &self.context };
-            content = run(driver, path, content, &place, cancel)?;
+            let context = FilterContext { root, command: &self.context };
+            content = run(driver, path, content, &context, cancel)?;
         }
         if !attributes.converted {
             return Ok(content);
@@ -83,7 +83,7 @@ impl Filters {
             content.as_slice(),
             &relative,
             &mut |path, out| {
-                // It was looked up for this very path a moment ago.
+                // An error would have occurred at the earlier lookup of the same path.
                 let _ = lookup.fill(repo, path, out);
             },
             &mut |buffer| match stored.and_then(|id| repo.try_find_object(id).transpose()) {
@@ -103,27 +103,29 @@ impl Filters {
     }
 }
 
-/// Where a filter runs.
-struct Place<'a> {
+/// The directory and the environment of a filter.
+struct FilterContext<'a> {
     root: &'a Path,
-    context: &'a Context,
+    command: &'a Context,
 }
 
 fn run(
     driver: &Driver,
     path: &BStr,
     content: Vec<u8>,
-    place: &Place<'_>,
-    cancel: &Cancel,
+    context: &FilterContext<'_>,
+    cancel: &CancelToken,
 ) -> Result<Vec<u8>, String> {
     let result = match &driver.clean {
-        Some(clean) => filtered(clean.as_bstr(), path, &content, place, cancel),
-        None if driver.process.is_some() => Err("it only speaks the long-running protocol".to_owned()),
+        Some(clean) => filtered(clean.as_bstr(), path, &content, context, cancel),
+        None if driver.process.is_some() => {
+            Err("it only supports the long-running process protocol".to_owned())
+        }
         None => return Ok(content),
     };
     match result {
         Ok(filtered) => Ok(filtered),
-        // As git does: a filter that is not required may fail.
+        // As in git, a failed filter is ignored unless it is required.
         Err(_) if !driver.required && driver.clean.is_some() && !cancel.is_cancelled() => Ok(content),
         Err(reason) => Err(format!("the filter `{}` failed: {reason}", driver.name)),
     }
@@ -133,15 +135,15 @@ fn filtered(
     clean: &BStr,
     path: &BStr,
     content: &[u8],
-    place: &Place<'_>,
-    cancel: &Cancel,
+    context: &FilterContext<'_>,
+    cancel: &CancelToken,
 ) -> Result<Vec<u8>, String> {
     let line = clean.replace("%f", gix::quote::single(path));
     let line = gix::path::from_byte_slice(&line).map_err(|e| e.to_string())?;
     let prepared =
-        gix::command::prepare(line).command_may_be_shell_script().with_context(place.context.clone());
+        gix::command::prepare(line).command_may_be_shell_script().with_context(context.command.clone());
     let mut command = Command::try_from(prepared).map_err(|e| e.to_string())?;
-    command.current_dir(place.root).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.current_dir(context.root).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(|e| e.to_string())?;
@@ -159,16 +161,16 @@ fn filtered(
     let read = loop {
         match receive.recv_timeout(TICK) {
             Ok(read) => break read.map_err(|e| e.to_string()),
-            Err(RecvTimeoutError::Disconnected) => break Err("its output was lost".to_owned()),
-            Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => break Err("stopped".to_owned()),
+            Err(RecvTimeoutError::Disconnected) => break Err("reading its output failed".to_owned()),
+            Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => break Err("cancelled".to_owned()),
             Err(RecvTimeoutError::Timeout) if Instant::now() > end => {
-                break Err("it took too long".to_owned());
+                break Err(format!("timed out after {} s", DEADLINE.as_secs()));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
     };
     if read.is_err() {
-        end_group(&mut child);
+        kill_group(&mut child);
     }
     let status = wait(&mut child, end)?;
     match read {
@@ -183,17 +185,17 @@ fn wait(child: &mut Child, end: Instant) -> Result<std::process::ExitStatus, Str
             return Ok(status);
         }
         if Instant::now() > end {
-            end_group(child);
+            kill_group(child);
             return child.wait().map_err(|e| e.to_string());
         }
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-fn end_group(child: &mut Child) {
+fn kill_group(child: &mut Child) {
     #[cfg(unix)]
     if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // It leads a group of its own, so what it started ends too.
+        // The filter leads its own process group, so its child processes end too.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     drop(child.kill());

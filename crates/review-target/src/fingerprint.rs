@@ -5,54 +5,54 @@ use std::time::SystemTime;
 use crate::content::{Reader, unread};
 use crate::os::Stat;
 use crate::status::{Area, Item, Mode, New, Stored};
-use crate::{Cancel, Error, FilePath, Target, TargetKind};
+use crate::{CancelToken, Error, FilePath, Target, TargetKind};
 
-/// Files larger than this, in bytes, count by size, inode and time of change instead of by content.
+/// Files larger than this, in bytes, are identified by size, inode and times instead of content.
 const HASHED_BYTES: u64 = 64 << 20;
-/// A file is known to be unchanged by its times only when they are older than this at the look before: file systems
-/// may count in steps of two seconds.
+/// Times prove that a file is unchanged only when they were older than this when the previous fingerprint was taken: the
+/// time stamps of a file system can have a resolution of two seconds.
 const SETTLED_SECONDS: i64 = 2;
 
-/// Identifies exactly what would be reviewed: two fingerprints are equal when the files, their modes and their
-/// contents are, whatever their times are, and wherever the work tree is.
+/// Identifies exactly what would be reviewed. Two fingerprints are equal when the changed files, their modes and their
+/// contents are equal; times and the location of the work tree have no effect.
 ///
-/// It also remembers which file had which content at which size and time, so that the next one is cheap. Equality
-/// is that of the hash alone. `Display` writes the hash, 64 hexadecimal digits.
+/// It also remembers the content hash, size and times of each file, which makes the next fingerprint cheap. Equality
+/// compares the hash only. `Display` writes the hash, 64 hexadecimal digits.
 #[derive(Clone, Debug)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "camelCase", into = "Kept", try_from = "Kept")
+    serde(rename_all = "camelCase", into = "StoredFingerprint", try_from = "StoredFingerprint")
 )]
 pub struct Fingerprint {
     hash: String,
-    files: HashMap<String, Known>,
+    files: HashMap<String, KnownFile>,
     taken: i64,
     read: usize,
 }
 
-/// What a file was found to be.
+/// The state of a file when it was last read.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Known {
+struct KnownFile {
     size: u64,
     modified: (i64, u32),
     changed: (i64, u32),
     inode: u64,
-    /// The stored version that it was compared with.
+    /// The id of the stored version that it was compared with.
     old: Option<String>,
-    /// The hash of its content; `None` when it was the same as the stored version.
+    /// The hash of the content; `None` when it is equal to the stored version.
     content: Option<String>,
 }
 
 impl Fingerprint {
-    /// The hash: 64 hexadecimal digits.
+    /// The hash, 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.hash
     }
 
-    /// How many files were read for it; the others were known from the previous one.
+    /// The number of files that were read; the others were known from the previous fingerprint.
     #[must_use]
     pub fn files_read(&self) -> usize {
         self.read
@@ -73,18 +73,48 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The fingerprint of what the target names. `previous` saves reading files that have not changed since.
+/// Options for [`fingerprint()`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct FingerprintOptions<'a> {
+    /// An earlier fingerprint of the same work tree: files that have not changed since are not read again. Default: none.
+    pub previous: Option<&'a Fingerprint>,
+    /// Stops the call from another thread. Default: a token that no caller holds.
+    pub cancel: CancelToken,
+}
+
+impl<'a> FingerprintOptions<'a> {
+    /// No earlier fingerprint, and no way to stop the call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets an earlier fingerprint of the same work tree; there is none by default.
+    #[must_use]
+    pub fn previous(mut self, previous: &'a Fingerprint) -> Self {
+        self.previous = Some(previous);
+        self
+    }
+
+    /// Sets the token that stops the call; by default the call cannot be stopped.
+    #[must_use]
+    pub fn cancel(mut self, cancel: CancelToken) -> Self {
+        self.cancel = cancel;
+        self
+    }
+}
+
+/// Computes the fingerprint of a target.
 ///
-/// Files of the work tree over 64 MiB count by size and time instead of by content. Of a submodule counts its commit
-/// and whether tracked files in it are changed; of a repository inside the work tree, only that it is there.
+/// Files of the work tree over 64 MiB are identified by size and times instead of content, a submodule by its commit and
+/// by whether its tracked files are changed, a repository inside the work tree by its path only.
 ///
 /// # Errors
-/// As for [`measure`](crate::measure()). A file that cannot be read is no error: that it cannot is what counts.
-pub fn fingerprint(
-    target: &Target,
-    previous: Option<&Fingerprint>,
-    cancel: &Cancel,
-) -> Result<Fingerprint, Error> {
+/// As for [`measure`](crate::measure()). A file that cannot be read is not an error; it is part of the fingerprint as
+/// unreadable.
+pub fn fingerprint(target: &Target, options: &FingerprintOptions<'_>) -> Result<Fingerprint, Error> {
+    let FingerprintOptions { previous, cancel } = options;
     cancel.check()?;
     let repo = target.repository.to_thread_local();
     let taken = now();
@@ -108,7 +138,7 @@ pub fn fingerprint(
             let mut reader = Reader::new(target, scan.index.as_ref(), cancel)?;
             for item in &scan.items {
                 cancel.check()?;
-                add(&mut hash, &mut reader, item, previous, &mut found)?;
+                add(&mut hash, &mut reader, item, *previous, &mut found)?;
             }
         }
     }
@@ -143,7 +173,7 @@ fn add(
             };
             match content {
                 Some(content) => format!("{} {content}", mode.octal()),
-                None => return Ok(()), // It is what the index has after all.
+                None => return Ok(()), // Equal to the index.
             }
         }
     };
@@ -159,7 +189,7 @@ fn stored(stored: Stored) -> String {
     format!("{} {}", stored.mode.octal(), stored.id)
 }
 
-/// What a file or link of the work tree holds, as a hash; `None` when that is what the index has.
+/// Hashes the content of a file or the target of a link. Returns `None` when it is equal to the index.
 fn content(
     reader: &mut Reader<'_>,
     item: &Item,
@@ -178,23 +208,23 @@ fn content(
     let content = if !reader.differs(item)? {
         None
     } else if mode == Mode::Link {
-        let target = reader.folder().read_link(&item.path);
+        let target = reader.directory().read_link(&item.path);
         Some(target.map_or_else(|_| "unread".to_owned(), |target| hash_of(&target)))
     } else if stat.size > HASHED_BYTES {
         Some(format!("large {} {:?} {:?} {}", stat.size, stat.modified, stat.changed, stat.inode))
     } else {
-        Some(match reader.folder().read_file(&item.path, HASHED_BYTES) {
+        Some(match reader.directory().read_file(&item.path, HASHED_BYTES) {
             Ok((content, _)) => hash_of(&content),
             Err(error) => format!("unread {}", unread(error)),
         })
     };
     let Stat { size, modified, changed, inode, .. } = *stat;
-    found.files.insert(key, Known { size, modified, changed, inode, old, content: content.clone() });
+    found.files.insert(key, KnownFile { size, modified, changed, inode, old, content: content.clone() });
     Ok(content)
 }
 
 impl Fingerprint {
-    fn still_known(&self, key: &str, stat: &Stat, old: Option<&str>) -> Option<&Known> {
+    fn still_known(&self, key: &str, stat: &Stat, old: Option<&str>) -> Option<&KnownFile> {
         let known = self.files.get(key)?;
         let same = known.size == stat.size
             && known.modified == stat.modified
@@ -218,7 +248,7 @@ fn hash_of(content: &[u8]) -> String {
     hasher.try_finalize().map_or_else(|_| String::new(), |id| id.to_string())
 }
 
-/// A hash over parts, in which no two lists of parts look alike.
+/// A hash over length-prefixed parts, so that two different lists of parts never have the same input.
 struct Hash(gix::hash::Hasher);
 
 impl Hash {
@@ -239,31 +269,31 @@ impl Hash {
     }
 }
 
-/// The form in which a fingerprint is kept: version 1.
+/// The serialised form of a fingerprint, version 1.
 #[cfg(feature = "serde")]
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Kept {
+struct StoredFingerprint {
     version: u32,
     hash: String,
     taken: i64,
-    files: HashMap<String, Known>,
+    files: HashMap<String, KnownFile>,
 }
 
 #[cfg(feature = "serde")]
-impl From<Fingerprint> for Kept {
+impl From<Fingerprint> for StoredFingerprint {
     fn from(from: Fingerprint) -> Self {
         Self { version: 1, hash: from.hash, taken: from.taken, files: from.files }
     }
 }
 
 #[cfg(feature = "serde")]
-impl TryFrom<Kept> for Fingerprint {
+impl TryFrom<StoredFingerprint> for Fingerprint {
     type Error = String;
 
-    fn try_from(from: Kept) -> Result<Self, Self::Error> {
+    fn try_from(from: StoredFingerprint) -> Result<Self, Self::Error> {
         if from.version != 1 {
             return Err(format!(
-                "a fingerprint of version {}, which this program does not know",
+                "fingerprint version {} is not supported; this program supports version 1",
                 from.version
             ));
         }

@@ -1,32 +1,32 @@
-//! What is to be reviewed in a git repository, how big it is, and what to send to whoever reviews it.
+//! Finds the change to review in a git repository, measures it, and collects the text to send to a reviewer.
 //!
 //! # Theory of operation
 //!
-//! [`resolve()`] finds the repository and decides which change is meant; everything that can be wrong with names is
-//! found there, before anybody spends anything on the answer. [`measure()`], [`collect()`] and [`fingerprint()`] take
-//! its [`Target`].
+//! [`resolve()`] finds the repository and decides which change to review. All errors in names are found there, before a
+//! caller starts an expensive review. [`measure()`], [`collect()`] and [`fingerprint()`] accept the [`Target`] that it
+//! returns.
 //!
-//! Which files differ is found without reading them. `HEAD` and the index are compared by the tree ids that the index
-//! remembers (its TREE extension), so that a folder with nothing staged is skipped in one step. The work tree is walked
-//! once, on all cores: each folder is opened from its parent, listed once, its tracked files compared with the index by
-//! `lstat`, and the other names held against the ignore rules. A file whose `lstat` record differs is only a suspect;
-//! reading it settles that, and only what the budget allows is read.
+//! The files that differ are found without reading them. `HEAD` and the index are compared by the tree ids in the TREE
+//! extension of the index, so that a directory with nothing staged is skipped in one step. The work tree is walked once, on
+//! all cores: each directory is opened relative to its parent and listed once, its tracked files are compared with the index
+//! by `lstat`, and the other names are matched with the ignore rules. A file with different metadata is only a candidate;
+//! reading it shows whether it differs, and only as many files are read as the budget allows.
 //!
-//! Both versions of a file are read as git would store them: line ends, encodings, `$Id$` and clean filters are undone
-//! first. They are compared with git's default algorithm, its heuristics included, so that the numbers are git's own,
-//! and patches are the ones that `git diff` writes.
+//! Both versions of a file are read in the form that git stores: line ends, encodings, `$Id$` and clean filters are
+//! converted first. The versions are compared with git's default algorithm, including its heuristics, so that the line
+//! counts and the patches are equal to those of `git diff`.
 //!
-//! Nothing is opened by a path that could lead through a symbolic link: the walk holds folders, not paths.
+//! No file is opened through a path that could contain a symbolic link: the walk uses handles of open directories.
 //!
-//! # Limitations
+//! # Limits
 //!
-//! - No rename detection beyond equal content, and none in the numbers.
-//! - Text that is not UTF-8 is counted and named; its patch is left out.
-//! - The order in which two threads count decides which files are still counted when a budget runs out.
-//! - Outside of Unix, folders are walked by path, with a look for links before each step.
+//! - Renames are detected only for equal content, and not in the line counts.
+//! - Text that is not UTF-8 is counted and listed; its patch is left out.
+//! - When a budget runs out, the timing of the threads decides which files are still counted.
+//! - On systems other than Unix, directories are opened by path, with a check for links at each component.
 //!
-//! The git library reads the user's git configuration as git does, unless [`ConfigScope::Repository`] is asked for; this
-//! crate itself reads no environment variable, and writes nothing anywhere.
+//! The git library reads the user's git configuration as git does, unless [`ConfigScope::Repository`] is set. This crate
+//! itself reads no environment variable and writes no file.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attributes;
@@ -51,22 +51,25 @@ mod render;
 mod repository;
 mod resolve;
 mod revision;
+mod root;
 mod settings;
 mod status;
 mod target;
+mod trace;
 
-pub use cancel::Cancel;
+pub use cancel::CancelToken;
 pub use change::{FileChange, Form};
-pub use collect::{CollectOptions, Context, InputMode, collect};
+pub use collect::{CollectOptions, InputMode, ReviewContext, collect};
 pub use error::{Error, ErrorKind};
-pub use fingerprint::{Fingerprint, fingerprint};
+pub use fingerprint::{Fingerprint, FingerprintOptions, fingerprint};
 pub use manifest::{Inclusion, Manifest, ManifestEntry};
-pub use measure::{Budget, Counts, Limit, Measure, Skipped, measure};
+pub use measure::{Counts, Measure, MeasureBudget, MeasureLimit, MeasureOptions, Skipped, measure};
 pub use path::FilePath;
 pub use pin::{PinnedKind, PinnedTarget};
 pub use recommend::{Recommendation, Wait, recommend};
 pub use repository::ConfigScope;
-pub use resolve::{ResolveOptions, Scope, resolve};
+pub use resolve::{ResolveOptions, TargetScope, resolve};
+pub use root::work_tree_root;
 pub use status::{Area, ChangeKind};
 pub use target::{CommitId, Target, TargetKind};
 

@@ -3,41 +3,42 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::change::{Bounds, FileChange, Form, look};
+use crate::change::{Bounds, FileChange, Form, inspect};
 use crate::content::{Reader, Unread};
 use crate::path::FilePath;
 use crate::status::{Area, Item, New, Scan};
-use crate::{Cancel, Error, Target, TargetKind};
+use crate::trace::event;
+use crate::{CancelToken, Error, Target, TargetKind};
 
-/// Fewer files than this are counted by the calling thread alone.
-const FILES_WORTH_A_THREAD: usize = 16;
+/// With fewer files than this, the calling thread counts alone.
+const MIN_FILES_FOR_THREADS: usize = 16;
 
-/// How much a measure may cost. At the first limit that is reached it stops counting and says "at least".
+/// The cost limits of a measure. Counting stops at the first limit that is reached, and the result is "at least".
 ///
-/// Finding out which files differ is not under the budget: it costs what `lstat` on every tracked file costs.
+/// The budget does not limit the search for files that differ, which costs about one `lstat` for each tracked file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Budget {
-    /// Files that are read. Default: 500.
+pub struct MeasureBudget {
+    /// The number of files that are read. Default: 500.
     pub files: usize,
-    /// Bytes that are read, old and new versions together. A file that alone is larger is passed over, and the
-    /// count goes on. Default: 8 MiB.
+    /// Bytes that are read, old and new versions together. A single file above this is skipped, and counting continues.
+    /// Default: 8 MiB.
     pub bytes: u64,
-    /// Lines counted, added and removed together. A file that has more than twice as many lines to compare is passed
-    /// over. Default: 50,000.
+    /// Changed lines that are counted, added and removed together. A file with more than twice as many lines to compare is
+    /// skipped. Default: 50,000.
     pub lines: u64,
-    /// Time spent on counting. Default: 250 ms.
+    /// The time for counting. Default: 250 ms.
     pub time: Duration,
 }
 
-impl Default for Budget {
+impl Default for MeasureBudget {
     fn default() -> Self {
         Self { files: 500, bytes: 8 << 20, lines: 50_000, time: Duration::from_millis(250) }
     }
 }
 
-impl Budget {
-    /// No limit: every file is read, whatever its size.
+impl MeasureBudget {
+    /// No limit: every file is read, regardless of its size.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { files: usize::MAX, bytes: u64::MAX, lines: u64::MAX, time: Duration::MAX }
@@ -72,37 +73,69 @@ impl Budget {
     }
 }
 
-/// The part of a budget that was used up.
+/// Options for [`measure()`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct MeasureOptions {
+    /// The cost limits. Default: [`MeasureBudget::default`].
+    pub budget: MeasureBudget,
+    /// Stops the call from another thread. Default: a token that no caller holds.
+    pub cancel: CancelToken,
+}
+
+impl MeasureOptions {
+    /// The default budget, and no way to stop the call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the cost limits; see [`MeasureBudget`] for the default.
+    #[must_use]
+    pub fn budget(mut self, budget: MeasureBudget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Sets the token that stops the call; by default the call cannot be stopped.
+    #[must_use]
+    pub fn cancel(mut self, cancel: CancelToken) -> Self {
+        self.cancel = cancel;
+        self
+    }
+}
+
+/// The limit of a [`MeasureBudget`] that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
-pub enum Limit {
-    /// [`Budget::files`]
+pub enum MeasureLimit {
+    /// [`MeasureBudget::files`]
     Files,
-    /// [`Budget::bytes`]
+    /// [`MeasureBudget::bytes`]
     Bytes,
-    /// [`Budget::lines`]
+    /// [`MeasureBudget::lines`]
     Lines,
-    /// [`Budget::time`]
+    /// [`MeasureBudget::time`]
     Time,
 }
 
-/// Sizes of one part of the change, or of all of it.
+/// The size of one part of the change, or of the whole change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 #[non_exhaustive]
 pub struct Counts {
-    /// Files that differ for certain.
+    /// Files that are known to differ.
     pub files: u64,
-    /// Lines added in those that were counted.
+    /// Lines added in the files that were counted.
     pub insertions: u64,
-    /// Lines removed in those that were counted.
+    /// Lines removed in the files that were counted.
     pub deletions: u64,
-    /// Bytes of their patches; of untracked files, of their content.
+    /// Bytes of their patches; for untracked files, of their content.
     pub bytes: u64,
-    /// Binary files among them. They have no lines.
+    /// Binary files among them. These have no line counts.
     pub binary: u64,
-    /// Files whose lines are not in these numbers, because they were not read.
+    /// Files that are not in the line counts because they were not read.
     pub uncounted: u64,
 }
 
@@ -124,14 +157,14 @@ impl Counts {
     }
 }
 
-/// Something that could not be looked at, such as a folder without permission.
+/// A place that could not be examined, such as a directory without read permission.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 #[non_exhaustive]
 pub struct Skipped {
-    /// Where it is.
+    /// Its path.
     pub path: FilePath,
-    /// Why it was not looked at.
+    /// The reason.
     pub reason: String,
 }
 
@@ -148,26 +181,26 @@ pub struct Measure {
     pub untracked: Counts,
     /// Between two commits: of a branch or of a single commit.
     pub committed: Counts,
-    /// Everything, with `files` being different paths: one that is staged and changed again counts once.
+    /// All parts together. `files` counts paths: a file that is staged and changed again counts once.
     pub total: Counts,
-    /// The limit that ended the count, and therefore makes all numbers "at least".
-    pub limit: Option<Limit>,
+    /// The limit that ended the count, if any. All numbers are "at least" then.
+    pub limit: Option<MeasureLimit>,
     /// Every changed file, by area and path.
     pub files: Vec<FileChange>,
-    /// What could not be looked at.
+    /// Places that could not be examined.
     pub skipped: Vec<Skipped>,
     #[cfg_attr(feature = "serde", serde(skip))]
     label: String,
 }
 
 impl Measure {
-    /// Whether the change may be larger than the numbers say.
+    /// Whether the change may be larger than the numbers.
     #[must_use]
     pub fn at_least(&self) -> bool {
         self.limit.is_some() || self.total.uncounted > 0
     }
 
-    /// The measure in one line: `working tree: 3 staged, 1 untracked, +120 −14`.
+    /// Returns the measure in one line: `working tree: 3 staged, 1 untracked, +120 −14`.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut parts = Vec::new();
@@ -188,16 +221,17 @@ impl Measure {
     }
 }
 
-/// How big the change is, as far as `budget` goes.
+/// Measures how big the change is, within the budget of `options`.
 ///
-/// Without a budget the lines are those of `git diff --no-renames --numstat`, where no configuration chooses another
-/// algorithm. Textconv and external diff programs have no part in it.
+/// With an unlimited budget the line counts are equal to `git diff --no-renames --numstat` with git's default diff
+/// algorithm. Textconv filters and external diff programs are not used.
 ///
 /// # Errors
-/// [`Cancelled`](crate::ErrorKind::Cancelled) soon after `cancel` is set, [`Corrupt`](crate::ErrorKind::Corrupt) for
-/// damaged objects, [`Io`](crate::ErrorKind::Io) when the work tree itself cannot be entered. Single files that
-/// cannot be read are no errors: they are listed with the reason.
-pub fn measure(target: &Target, budget: &Budget, cancel: &Cancel) -> Result<Measure, Error> {
+/// [`Cancelled`](crate::ErrorKind::Cancelled) soon after the token of `options` is set, [`Corrupt`](crate::ErrorKind::Corrupt) for
+/// damaged objects, [`Io`](crate::ErrorKind::Io) when the work tree cannot be opened. Single files that
+/// cannot be read are not errors: they are listed with the reason.
+pub fn measure(target: &Target, options: &MeasureOptions) -> Result<Measure, Error> {
+    let MeasureOptions { budget, cancel } = options;
     cancel.check()?;
     let scan = target.scan(&target.repository.to_thread_local(), cancel)?;
     measure_scan(target, &scan, budget, cancel)
@@ -206,16 +240,23 @@ pub fn measure(target: &Target, budget: &Budget, cancel: &Cancel) -> Result<Meas
 pub(crate) fn measure_scan(
     target: &Target,
     scan: &Scan,
-    budget: &Budget,
-    cancel: &Cancel,
+    budget: &MeasureBudget,
+    cancel: &CancelToken,
 ) -> Result<Measure, Error> {
     let count = Count::new(target, scan, budget, cancel);
     let files = count.run()?;
     let limit = count.limit.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Ok(tally(target, scan, files, limit))
+    let measure = tally(target, scan, files, limit);
+    event!(DEBUG, files = measure.total.files, lines = measure.total.lines(), limit = ?measure.limit, "change measured");
+    Ok(measure)
 }
 
-pub(crate) fn tally(target: &Target, scan: &Scan, files: Vec<FileChange>, limit: Option<Limit>) -> Measure {
+pub(crate) fn tally(
+    target: &Target,
+    scan: &Scan,
+    files: Vec<FileChange>,
+    limit: Option<MeasureLimit>,
+) -> Measure {
     let label = match &target.kind {
         TargetKind::WorkingTree => "working tree".to_owned(),
         TargetKind::Branch { base_ref, .. } => format!("branch against {base_ref}"),
@@ -254,26 +295,26 @@ pub(crate) fn tally(target: &Target, scan: &Scan, files: Vec<FileChange>, limit:
     measure
 }
 
-/// A count under way, on one thread or several.
+/// A running count, shared by all its threads.
 struct Count<'a> {
     target: &'a Target,
     scan: &'a Scan,
-    budget: &'a Budget,
-    cancel: &'a Cancel,
+    budget: &'a MeasureBudget,
+    cancel: &'a CancelToken,
     started: Instant,
     next: AtomicUsize,
-    /// Files that a thread takes at a time. Neighbours are often stored as differences from one another.
+    /// The number of files that a thread takes at a time. Neighbouring files are often stored as deltas of one another.
     portion: usize,
     cores: usize,
     files: AtomicUsize,
     bytes: AtomicU64,
     lines: AtomicU64,
     stopped: AtomicBool,
-    limit: Mutex<Option<Limit>>,
+    limit: Mutex<Option<MeasureLimit>>,
 }
 
 impl<'a> Count<'a> {
-    fn new(target: &'a Target, scan: &'a Scan, budget: &'a Budget, cancel: &'a Cancel) -> Self {
+    fn new(target: &'a Target, scan: &'a Scan, budget: &'a MeasureBudget, cancel: &'a CancelToken) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
         Self {
             target,
@@ -293,9 +334,9 @@ impl<'a> Count<'a> {
     }
 
     fn run(&self) -> Result<Vec<FileChange>, Error> {
-        let helpers = if self.scan.items.len() < FILES_WORTH_A_THREAD { 0 } else { self.cores - 1 };
+        let extra_threads = if self.scan.items.len() < MIN_FILES_FOR_THREADS { 0 } else { self.cores - 1 };
         let mut found = std::thread::scope(|scope| {
-            let started: Vec<_> = (0..helpers).map(|_| scope.spawn(|| self.work())).collect();
+            let started: Vec<_> = (0..extra_threads).map(|_| scope.spawn(|| self.work())).collect();
             let mut found = self.work();
             for helper in started {
                 let more = helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -347,7 +388,7 @@ impl<'a> Count<'a> {
         }
     }
 
-    /// Twice the lines of the budget, for a change of them has them twice: as they were and as they are.
+    /// The bounds of one file. A changed line is in both versions, so twice the lines of the budget are compared.
     fn bounds(&self) -> Bounds {
         Bounds { bytes: self.budget.bytes, lines: self.budget.lines.saturating_mul(2) }
     }
@@ -357,18 +398,18 @@ impl<'a> Count<'a> {
             return false;
         }
         if self.files.fetch_add(1, Ordering::Relaxed) >= self.budget.files {
-            return self.stop(Limit::Files);
+            return self.stop(MeasureLimit::Files);
         }
         if self.lines.load(Ordering::Relaxed) > self.budget.lines {
-            return self.stop(Limit::Lines);
+            return self.stop(MeasureLimit::Lines);
         }
         if self.started.elapsed() > self.budget.time {
-            return self.stop(Limit::Time);
+            return self.stop(MeasureLimit::Time);
         }
         true
     }
 
-    fn stop(&self, limit: Limit) -> bool {
+    fn stop(&self, limit: MeasureLimit) -> bool {
         self.stopped.store(true, Ordering::Relaxed);
         self.limit.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(limit);
         false
@@ -381,12 +422,12 @@ impl<'a> Count<'a> {
                 return FileChange::not_counted(reader, item, &Unread::TooLarge(size)).map(Some);
             }
             if self.bytes.fetch_add(size, Ordering::Relaxed).saturating_add(size) > self.budget.bytes {
-                self.stop(Limit::Bytes);
+                self.stop(MeasureLimit::Bytes);
                 return Ok(Some(stopped(item)));
             }
         }
-        let Some(looked) = look(reader, item, self.bounds(), false)? else { return Ok(None) };
-        let change = looked.change;
+        let Some(inspected) = inspect(reader, item, self.bounds(), false)? else { return Ok(None) };
+        let change = inspected.change;
         let lines = change.insertions.unwrap_or(0) + change.deletions.unwrap_or(0);
         self.lines.fetch_add(lines, Ordering::Relaxed);
         Ok(Some(change))
@@ -395,11 +436,11 @@ impl<'a> Count<'a> {
 
 fn stopped(item: &Item) -> FileChange {
     let mut change = FileChange::listed(item);
-    change.unread = Some("not counted: the measure had reached its budget".to_owned());
+    change.unread = Some("not counted: the measure reached its budget".to_owned());
     change
 }
 
-/// Bytes of both versions, found without reading them.
+/// Returns the bytes of both versions together, without reading them.
 fn sizes(reader: &Reader<'_>, item: &Item) -> Result<u64, Error> {
     let stored = |stored| reader.size(stored).map(|size| size.unwrap_or(0));
     let old = item.old.map(stored).transpose()?.unwrap_or(0);

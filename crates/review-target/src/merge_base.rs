@@ -5,7 +5,7 @@ use gix::bstr::ByteSlice as _;
 
 use crate::CommitId;
 
-/// The merge base of `base` and `head` as git picks it, `None` when they share no history.
+/// Returns the merge base of `base` and `head` that git would choose, or `None` when they share no history.
 pub(crate) fn merge_base(
     repo: &gix::Repository,
     base: CommitId,
@@ -13,15 +13,15 @@ pub(crate) fn merge_base(
 ) -> Result<Option<CommitId>, gix::Error> {
     // With a commit graph the general search reads no commits at all.
     let has_graph = repo.commit_graph_if_enabled().is_ok_and(|graph| graph.is_some());
-    if !has_graph && is_straight_above(repo, base.0, head.0) {
+    if !has_graph && is_linear_descendant(repo, base.0, head.0) {
         return Ok(Some(base));
     }
     Ok(repo.merge_base(base.0, head.0)?.map(|id| CommitId(id.detach())))
 }
 
-/// Whether `head` grew from `base` by commits with one parent each: what most branches are, and found in less than half
-/// the time that the general search needs. Gives up at the first merge, and where it has come past `base` in time.
-fn is_straight_above(repo: &gix::Repository, base: ObjectId, head: ObjectId) -> bool {
+/// Whether `head` descends from `base` through commits with one parent each. Most branches do, and this search takes less
+/// than half the time of the general one. It ends at the first merge, and at the first commit older than `base`.
+fn is_linear_descendant(repo: &gix::Repository, base: ObjectId, head: ObjectId) -> bool {
     let mut buffer = Vec::new();
     let Some(base_time) = read(repo, base, &mut buffer).and_then(|commit| commit.time) else { return false };
     let mut at = head;
@@ -40,12 +40,12 @@ fn read(repo: &gix::Repository, id: ObjectId, buffer: &mut Vec<u8>) -> Option<Co
     Commit::parse(object.data)
 }
 
-/// What of a commit the search needs.
+/// The parts of a commit that the search needs.
 #[derive(Debug, PartialEq, Eq)]
 struct Commit {
-    /// `None` for roots and merges.
+    /// The parent; `None` for roots and merges.
     only_parent: Option<ObjectId>,
-    /// Seconds since 1970, as its committer's clock had them.
+    /// The committer's time, in seconds since 1970.
     time: Option<i64>,
 }
 

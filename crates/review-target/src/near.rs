@@ -1,6 +1,6 @@
-//! Names near a mistyped one.
+//! Similar names for a mistyped one.
 
-/// At most three of `candidates` that a person may have meant by `typed`, nearest first.
+/// Returns at most three of `candidates` that are similar to `typed`, the most similar first.
 pub(crate) fn near_names<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let limit = (typed.chars().count() / 3).clamp(1, 4);
     let lower = typed.to_lowercase();
@@ -13,7 +13,8 @@ pub(crate) fn near_names<'a>(typed: &str, candidates: impl IntoIterator<Item = &
     found.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// Edits between the names, or between `typed` and what follows a slash in `name`: `fix` is near `origin/fix`.
+/// Returns the edit distance of the names, or of `typed` and the part of `name` after a slash: `fix` is similar to
+/// `origin/fix`.
 fn distance(typed: &str, name: &str, limit: usize) -> Option<usize> {
     let name = name.to_lowercase();
     let mut tails =
@@ -24,7 +25,7 @@ fn distance(typed: &str, name: &str, limit: usize) -> Option<usize> {
 }
 
 fn edits(a: &str, b: &str) -> usize {
-    // A long name is never a typing error away from a short one: do not spend quadratic time on it.
+    // Names of very different lengths are never similar: skip the quadratic comparison.
     if a.len().abs_diff(b.len()) > 8 { usize::MAX - 1 } else { strsim::damerau_levenshtein(a, b) }
 }
 
@@ -38,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_typing_error_finds_its_name() {
+    fn a_mistyped_name_finds_similar_names() {
         check("mian", &["main", "master", "feature/login"], &["main"]);
         check("MAIN", &["main"], &["main"]);
         check("login", &["feature/login", "main"], &["feature/login"]);

@@ -1,17 +1,18 @@
-//! Differences of two texts: how many lines, and the patch, in the form that `git diff` writes and `git apply` reads.
+//! Compares two texts: the number of changed lines, and the patch in the form that `git diff` writes.
 
 use gix::diff::blob::sources::byte_lines;
-use gix::diff::blob::{Algorithm, Diff, IndentHeuristic, IndentLevel, InternedInput};
+use gix::diff::blob::unified_diff::{ConsumeHunk, ContextSize, DiffLineKind, HunkHeader};
+use gix::diff::blob::{Algorithm, Diff, IndentHeuristic, IndentLevel, InternedInput, UnifiedDiff};
 
 use crate::path::quoted;
 use crate::status::Mode;
 
-/// Lines shown around a change.
+/// The number of context lines around a change.
 const CONTEXT: u32 = 3;
-/// The longest heading that a hunk is given, in bytes.
+/// The longest heading of a hunk, in bytes.
 const HEADING: usize = 80;
 
-/// Where a patch goes: into memory, or only into a count.
+/// The destination of a patch: memory, or only a count of bytes.
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 }
@@ -36,12 +37,12 @@ impl Sink for Length {
 #[derive(Clone, Copy)]
 pub(crate) struct Side<'a> {
     pub(crate) mode: Mode,
-    /// The first seven digits of the blob's id; any seven when the patch is only counted.
+    /// The first seven digits of the blob id; any seven characters when the patch is only counted.
     pub(crate) id: &'a str,
     pub(crate) content: &'a [u8],
 }
 
-/// How much a text changed.
+/// The size of a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines {
     pub(crate) insertions: u64,
@@ -51,8 +52,8 @@ pub(crate) struct Lines {
 
 const NOTHING: &str = "0000000";
 
-/// Writes the patch that leads from `old` to `new`; one of them is given. A change of type is written as a deletion
-/// and an addition, and counted as one change of content, which is what `git diff` does.
+/// Writes the patch from `old` to `new`; at least one of them is given. As in `git diff`, a change of type is written as a
+/// deletion and an addition, and counted as one change of content.
 pub(crate) fn write(
     sink: &mut impl Sink,
     path: &[u8],
@@ -102,7 +103,7 @@ fn one(sink: &mut impl Sink, path: &[u8], old: Option<Side<'_>>, new: Option<Sid
     let comparison = Comparison::of(before, after);
     let name = |side: Option<Side<'_>>, name: &str| match side {
         None => "/dev/null".to_owned(),
-        // git ends a name that has a space with a tab, for the sake of other programs.
+        // git adds a tab to a name with a space, because other programs expect it.
         Some(_) if name.contains(' ') && !name.starts_with('"') => format!("{name}\t"),
         Some(_) => name.to_owned(),
     };
@@ -117,17 +118,10 @@ struct Comparison<'c> {
     diff: Diff,
 }
 
-/// Changes that stand so near to one another that their surroundings touch, with these surroundings.
-struct Hunk {
-    before: std::ops::Range<u32>,
-    after: std::ops::Range<u32>,
-    changes: Vec<gix::diff::blob::Hunk>,
-}
-
 impl<'c> Comparison<'c> {
     fn of(before: &'c [u8], after: &'c [u8]) -> Self {
         let input = InternedInput::new(byte_lines(before), byte_lines(after));
-        // What git compares with when nothing is configured; other algorithms give other counts.
+        // git's default algorithm; other algorithms give other counts.
         let mut diff = Diff::compute(Algorithm::Myers, &input);
         let indent = IndentHeuristic::new(|token| {
             IndentLevel::for_ascii_line(input.interner[token].iter().copied(), 8)
@@ -144,70 +138,58 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    fn hunks(&self) -> Vec<Hunk> {
-        let ends = (self.input.before.len(), self.input.after.len());
-        let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let mut hunks: Vec<Hunk> = Vec::new();
-        for change in self.diff.hunks() {
-            let end = |at: u32, all: usize| at.saturating_add(CONTEXT).min(length(all));
-            let (before_end, after_end) = (end(change.before.end, ends.0), end(change.after.end, ends.1));
-            let start = change.before.start.saturating_sub(CONTEXT);
-            match hunks.last_mut() {
-                Some(last) if start <= last.before.end => {
-                    last.before.end = before_end;
-                    last.after.end = after_end;
-                    last.changes.push(change);
-                }
-                _ => {
-                    let after_start = change.after.start - (change.before.start - start);
-                    hunks.push(Hunk {
-                        before: start..before_end,
-                        after: after_start..after_end,
-                        changes: vec![change],
-                    });
-                }
-            }
-        }
-        hunks
-    }
-
     fn write_hunks(&self, sink: &mut impl Sink) -> u32 {
-        let mut heading = Vec::new();
-        let mut searched = 0;
-        let hunks = self.hunks();
-        for hunk in &hunks {
-            for at in (searched..hunk.before.start).rev() {
-                if let Some(found) = as_heading(self.old_line(at)) {
-                    heading = found.to_vec();
-                    break;
-                }
-            }
-            searched = hunk.before.start;
-            let (old, new) = (range(&hunk.before), range(&hunk.after));
-            sink.put(format!("@@ -{old} +{new} @@").as_bytes());
-            if !heading.is_empty() {
-                sink.put(b" ");
-                sink.put(&heading);
-            }
-            sink.put(b"\n");
-            let mut at = hunk.before.start;
-            for change in &hunk.changes {
-                (at..change.before.start).for_each(|at| put_line(sink, b" ", self.old_line(at)));
-                change.before.clone().for_each(|at| put_line(sink, b"-", self.old_line(at)));
-                change.after.clone().for_each(|at| put_line(sink, b"+", self.new_line(at)));
-                at = change.before.end;
-            }
-            (at..hunk.before.end).for_each(|at| put_line(sink, b" ", self.old_line(at)));
+        let writer = HunkWriter { sink, input: &self.input, heading: Vec::new(), searched: 0, hunks: 0 };
+        UnifiedDiff::new(&self.diff, &self.input, writer, ContextSize::symmetrical(CONTEXT))
+            .consume()
+            .expect("the writer never fails")
+    }
+}
+
+/// Writes the hunks that gix finds in the form of `git diff`. gix's own writer has no headings, no line for a missing newline
+/// at the end of a file, and counts of one that git leaves out.
+struct HunkWriter<'a, 'c, S> {
+    sink: &'a mut S,
+    input: &'a InternedInput<&'c [u8]>,
+    /// The heading of the previous hunk, which is also that of the next one unless there is a nearer one.
+    heading: Vec<u8>,
+    /// The number of old lines that were searched for a heading.
+    searched: u32,
+    hunks: u32,
+}
+
+impl<S: Sink> ConsumeHunk for HunkWriter<'_, '_, S> {
+    type Out = u32;
+
+    fn consume_hunk(&mut self, header: HunkHeader, lines: &[(DiffLineKind, &[u8])]) -> std::io::Result<()> {
+        let start = header.before_hunk_start - 1;
+        let old_line = |at: u32| self.input.interner[self.input.before[at as usize]];
+        if let Some(found) = (self.searched..start).rev().find_map(|at| as_heading(old_line(at))) {
+            self.heading = found.to_vec();
         }
-        u32::try_from(hunks.len()).unwrap_or(u32::MAX)
+        self.searched = start;
+        let old = range(header.before_hunk_start, header.before_hunk_len);
+        let new = range(header.after_hunk_start, header.after_hunk_len);
+        self.sink.put(format!("@@ -{old} +{new} @@").as_bytes());
+        if !self.heading.is_empty() {
+            self.sink.put(b" ");
+            self.sink.put(&self.heading);
+        }
+        self.sink.put(b"\n");
+        for (kind, line) in lines {
+            let sign = match kind {
+                DiffLineKind::Context => b" ",
+                DiffLineKind::Remove => b"-",
+                DiffLineKind::Add => b"+",
+            };
+            put_line(self.sink, sign, line);
+        }
+        self.hunks += 1;
+        Ok(())
     }
 
-    fn old_line(&self, at: u32) -> &'c [u8] {
-        self.input.interner[self.input.before[at as usize]]
-    }
-
-    fn new_line(&self, at: u32) -> &'c [u8] {
-        self.input.interner[self.input.after[at as usize]]
+    fn finish(self) -> u32 {
+        self.hunks
     }
 }
 
@@ -219,23 +201,23 @@ fn put_line(sink: &mut impl Sink, sign: &[u8], line: &[u8]) {
     }
 }
 
-/// `first,count`, counted from one; the line before for an empty range, and no count of one.
-fn range(lines: &std::ops::Range<u32>) -> String {
-    match lines.len() {
-        0 => format!("{},0", lines.start),
-        1 => format!("{}", lines.start + 1),
-        count => format!("{},{count}", lines.start + 1),
+/// Formats a range of lines as `first,count`, without a count of one. An empty range begins at the line before it.
+fn range(first: u32, count: u32) -> String {
+    match count {
+        0 => format!("{},0", first - 1),
+        1 => first.to_string(),
+        count => format!("{first},{count}"),
     }
 }
 
-/// A line that may head a hunk, as git finds one when no driver says otherwise.
+/// Returns the line as a hunk heading if git would accept it without a diff driver.
 fn as_heading(line: &[u8]) -> Option<&[u8]> {
     let first = *line.first()?;
     if !first.is_ascii_alphabetic() && first != b'_' && first != b'$' {
         return None;
     }
     let mut heading = &line[..line.len().min(HEADING)];
-    // Where git may cut a character in two, stop before it: the patch is UTF-8 if its files are.
+    // git may cut a character in two. Cut before it, so that the patch of UTF-8 files is UTF-8.
     if line.len() > HEADING && line[HEADING] & 0xc0 == 0x80 {
         let start = heading.iter().rposition(|b| b & 0xc0 != 0x80).unwrap_or(0);
         heading = &heading[..start];
@@ -243,14 +225,14 @@ fn as_heading(line: &[u8]) -> Option<&[u8]> {
     Some(heading.trim_ascii_end())
 }
 
-/// Lines that an addition or a deletion of the whole content counts.
+/// Returns the line count of an addition or a deletion of the whole content.
 pub(crate) fn count_lines(content: &[u8]) -> u64 {
     let ends = gix::bstr::ByteSlice::find_iter(content, b"\n").count() as u64;
     ends + u64::from(content.last().is_some_and(|last| *last != b'\n'))
 }
 
-/// Lines that are left to compare, of both contents together, when what they begin and end with alike is set aside.
-/// Comparing takes longer than in proportion to them.
+/// Returns the lines of both contents together without their common beginning and end. The time of a comparison grows
+/// faster than this number.
 pub(crate) fn lines_to_compare(old: &[u8], new: &[u8]) -> u64 {
     let alike = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let (old, new) = (&old[alike..], &new[alike..]);
@@ -288,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn touching_surroundings_make_one_hunk() {
+    fn changes_with_overlapping_context_make_one_hunk() {
         let old = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
         check(
             old,
@@ -313,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_that_are_alike_are_not_compared() {
+    fn a_common_beginning_and_end_are_not_compared() {
         let lines = |old: &str, new: &str| lines_to_compare(old.as_bytes(), new.as_bytes());
         assert_eq!(lines("1\n2\n3\n4\n", "1\nx\n3\n4\n"), 2);
         assert_eq!(lines("1\n2\n", "1\n2\n"), 0);

@@ -5,22 +5,22 @@ use std::path::PathBuf;
 use codex_base::text::is_invisible;
 use gix::bstr::{BString, ByteSlice as _};
 
-/// The path of a file, relative to the top of the work tree, with slashes. A folder ends in one.
+/// The path of a file relative to the top of the work tree, with slashes. The path of a directory ends in a slash.
 ///
-/// Names are bytes and may be anything. `Display` writes them for people and patches: as they are where that is
-/// harmless, else quoted as git quotes, `"caf\303\251\n"`: when they are not UTF-8, or hold a control character, a
-/// quote, a backslash, three backticks in a row, or a character that reorders or hides text.
+/// A path is any sequence of bytes. `Display` writes it for people and patches. It is quoted as git does,
+/// `"caf\303\251\n"`, when it is not UTF-8, or has a control character, a quote, a backslash, three backticks in a row, or
+/// a character that reorders or hides text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FilePath(pub(crate) BString);
 
 impl FilePath {
-    /// The name as the index and the file system have it.
+    /// The path as the index and the file system have it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The path for the file system; `None` where the system has no such path.
+    /// The path for the file system; `None` when the system cannot represent it.
     #[must_use]
     pub fn to_path(&self) -> Option<PathBuf> {
         gix::path::from_byte_slice(&self.0).ok().map(Into::into)
@@ -39,7 +39,7 @@ impl fmt::Debug for FilePath {
     }
 }
 
-/// Writes the name as it is when it is UTF-8 and does not begin with a quote, else as `Display` does.
+/// Writes the path unquoted when it is UTF-8 and does not begin with a quote, else as `Display` does.
 #[cfg(feature = "serde")]
 impl serde::Serialize for FilePath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -50,7 +50,7 @@ impl serde::Serialize for FilePath {
     }
 }
 
-/// `prefix` and `name`, quoted together when `name` needs it.
+/// Returns `prefix` and `name`, quoted together if `name` needs quotes.
 pub(crate) fn quoted<'n>(prefix: &str, name: &'n [u8]) -> Cow<'n, str> {
     match name.to_str() {
         Ok(name) if !name.chars().any(needs_quotes) && !name.contains("```") => {
@@ -97,7 +97,7 @@ fn push_byte(out: &mut String, byte: u8) {
         0x08 => b'b',
         0x0b => b'v',
         0x0c => b'f',
-        // In a quoted name: there may be enough of them to close a fence around it.
+        // Several backticks could close a fence around the name.
         b'`' => return out.push_str("\\140"),
         b' '..=b'~' => return out.push(char::from(byte)),
         _ => return out.push_str(&format!("\\{byte:03o}")),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn harmless_names_are_written_as_they_are() {
+    fn harmless_names_are_not_quoted() {
         check(b"a/b c.txt", "a/b c.txt");
         check("gr\u{fc}\u{df}e/\u{65e5}\u{672c}.rs".as_bytes(), "gr\u{fc}\u{df}e/\u{65e5}\u{672c}.rs");
         check(b"-rf", "-rf");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_quoted_as_git_does() {
+    fn other_names_are_quoted_as_git_does() {
         check(b"a\nb", r#""a\nb""#);
         check(b"tab\there", r#""tab\there""#);
         check(b"say \"hi\"", r#""say \"hi\"""#);

@@ -1,34 +1,34 @@
 use crate::Measure;
 
-/// Up to so many files a review is worth waiting for.
+/// The largest number of changed files for which to wait.
 const FILES: u64 = 2;
-/// Up to so many changed lines, likewise.
+/// The largest number of changed lines for which to wait.
 const LINES: u64 = 400;
 
-/// Whether to wait for a review.
+/// Whether to wait for a review. Exhaustive on purpose: there is no third way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Wait {
     /// The change is small: wait for the review.
     Foreground,
-    /// It may take a while: let it run, and come back.
+    /// The review may take long: run it in the background.
     Background,
 }
 
-/// Whether to wait, and why.
+/// Whether to wait, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 #[non_exhaustive]
 pub struct Recommendation {
-    /// What to do.
+    /// The recommendation.
     pub wait: Wait,
-    /// Why, as a phrase: `2 files and 31 changed lines`.
+    /// The reason, as a phrase: `2 files and 31 changed lines`.
     pub reason: String,
 }
 
-/// Wait for a review of a measured change, or let it run in the background?
+/// Recommends whether to wait for a review of a measured change.
 ///
-/// A measure that stopped at its budget is enough to tell.
+/// A measure that stopped at its budget is sufficient.
 #[must_use]
 pub fn recommend(measure: &Measure) -> Recommendation {
     let (files, lines) = (measure.total.files, measure.total.lines());

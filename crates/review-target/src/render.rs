@@ -1,4 +1,4 @@
-//! The text of a context: its format is specified in `docs/review-context-format.md`.
+//! Writes the text of a context, in the format of `docs/review-context-format.md`.
 
 use std::fmt::Write as _;
 
@@ -13,16 +13,16 @@ use crate::path::quoted;
 use crate::status::Area;
 use crate::{CommitId, Error, Target, TargetKind};
 
-/// Commits listed of a branch.
+/// The largest number of commits in the log of a branch.
 const LOGGED: usize = 50;
-/// Characters of a commit's message that are shown.
+/// The largest number of characters of a commit message.
 const MESSAGE_CHARS: usize = 4000;
-/// Whoever runs it may have configured a pager or a program of their own.
+/// The flags disable a pager or an external diff program in the reviewer's git configuration.
 const DIFF: &str = "git --no-pager diff --no-ext-diff";
-/// The smallest text that has room for every part.
+/// The smallest limit that has room for every part.
 pub(crate) const LEAST_CHARS: usize = 50_000;
 
-/// What of `max_chars` patches and contents may use; the rest is for lists and words around them.
+/// The share of `max_chars` for patches and contents; the rest is for lists and headings.
 pub(crate) fn content_chars(max_chars: usize) -> usize {
     max_chars.max(LEAST_CHARS) / 10 * 7
 }
@@ -31,7 +31,7 @@ pub(crate) struct Document<'a> {
     pub(crate) target: &'a Target,
     pub(crate) measure: &'a Measure,
     pub(crate) input_mode: InputMode,
-    /// Headings and patches.
+    /// Headings and their patches.
     pub(crate) patches: Vec<(&'static str, String)>,
     pub(crate) untracked: Vec<(usize, String)>,
     pub(crate) log: Option<Log>,
@@ -39,7 +39,7 @@ pub(crate) struct Document<'a> {
 }
 
 impl Document<'_> {
-    /// Writes the text. Files that the list of changed files has no room for become omitted in the manifest.
+    /// Writes the text. Files beyond the limit of the list of changed files become omitted in the manifest.
     pub(crate) fn write(self, manifest: &mut Manifest) -> String {
         let max = self.max_chars.max(LEAST_CHARS);
         let content = content_chars(max);
@@ -64,7 +64,7 @@ impl Document<'_> {
             log.write(&mut text, max / 25);
         }
         self.rest(&mut text);
-        debug_assert!(text.chars().count() <= max, "every part keeps to its share");
+        debug_assert!(text.chars().count() <= max, "every part has a share of the limit");
         text
     }
 
@@ -198,7 +198,7 @@ fn left_out(text: &mut String, manifest: &Manifest, max: usize) {
     let (mut chars, mut more) = (0, 0);
     let skipped = manifest.skipped.iter().map(|skipped| (&skipped.path, Some(skipped.reason.as_str())));
     let files = manifest.left_out().map(|entry| (&entry.file.path, entry.reason.as_deref()));
-    // Where no patch is shown, that none is shown of a file needs no line.
+    // In an overview, a missing patch needs no line of its own.
     let files = files.filter(|(_, reason)| *reason != Some(NOT_INLINE));
     for (path, reason) in skipped.chain(files) {
         let Some(reason) = reason else { continue };
@@ -221,11 +221,11 @@ fn left_out(text: &mut String, manifest: &Manifest, max: usize) {
     }
 }
 
-/// What the commits of the change say.
+/// The commit messages of the change.
 pub(crate) enum Log {
-    /// Short ids and titles along first parents, newest first, and whether there are more.
+    /// Short ids and titles along first parents, newest first; `more` if the list is cut.
     Commits { lines: Vec<String>, more: bool },
-    /// A single commit's message.
+    /// The message of a single commit.
     Message(String),
 }
 
@@ -263,7 +263,7 @@ impl Log {
     }
 }
 
-/// The log of a branch, at most fifty commits of it, or the message of a commit.
+/// Returns the log of a branch, at most fifty commits, or the message of a commit.
 pub(crate) fn log(target: &Target, repo: &gix::Repository) -> Result<Option<Log>, Error> {
     let read = |id: CommitId| {
         repo.find_commit(id.0).map_err(|e| Error::git(format_args!("read commit {}", id.short()), e))
@@ -273,7 +273,7 @@ pub(crate) fn log(target: &Target, repo: &gix::Repository) -> Result<Option<Log>
             let mut lines = Vec::new();
             let mut next = Some(head);
             while let Some(id) = next.filter(|id| id != merge_base && lines.len() < LOGGED) {
-                let Ok(commit) = read(id) else { break }; // The edge of a shallow clone.
+                let Ok(commit) = read(id) else { break }; // The boundary of a shallow clone.
                 let title = commit.message().map(|m| m.summary().into_owned()).unwrap_or_default();
                 let title = quoted("", &title).into_owned();
                 lines.push(format!("{} {}\n", id.short(), cut(&title, 200)));
@@ -290,7 +290,7 @@ pub(crate) fn log(target: &Target, repo: &gix::Repository) -> Result<Option<Log>
     }
 }
 
-/// At most `max` characters, the last being an ellipsis when there are more.
+/// Cuts the text to at most `max` characters. A cut text ends in an ellipsis.
 fn cut(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     if text.chars().nth(max).is_none() {
         return text.into();

@@ -1,4 +1,4 @@
-//! Finding and opening a repository, and whether it may be trusted.
+//! Finds and opens a repository, and checks that it is trusted.
 
 use std::path::{Path, PathBuf};
 
@@ -6,20 +6,20 @@ use gix::sec::{Permission, Trust};
 
 use crate::{Error, ErrorKind};
 
-/// Whose git configuration counts, besides the repository's own.
+/// Which git configuration is read in addition to the repository's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigScope {
-    /// The system's and the user's, found as git finds them: ignore rules, attributes and trusted folders that
-    /// the user has set for all repositories. The git library reads `HOME`, `XDG_CONFIG_HOME` and the
+    /// That of the system and the user, found as git finds it: ignore rules, attributes and `safe.directory`. The git
+    /// library reads `HOME`, `XDG_CONFIG_HOME` and the
     /// `GIT_CONFIG_*` variables for it; variables that name a repository, such as `GIT_DIR`, have no effect.
     #[default]
     User,
-    /// None: what comes out depends on the repository alone.
+    /// None: the results depend on the repository alone.
     Repository,
 }
 
-/// Opens the repository that `start` lies in, with paths made absolute and links in them resolved.
+/// Opens the repository that contains `start`. Its paths are absolute, with links resolved.
 pub(crate) fn open(start: &Path, scope: ConfigScope) -> Result<gix::ThreadSafeRepository, Error> {
     let start = absolute(start)?;
     let discovery = gix::discover::upwards::Options {
@@ -35,7 +35,7 @@ pub(crate) fn open(start: &Path, scope: ConfigScope) -> Result<gix::ThreadSafeRe
         if error.downcast_any_ref::<gix::discover::upwards::Error>().is_some() {
             let message = format!("`{}` is not in a git repository", start.display());
             return Error::new(ErrorKind::NotARepository, message)
-                .with_hint("change to a folder of a repository, or make one with `git init`");
+                .with_hint("change to a directory of a repository, or create one with `git init`");
         }
         Error::git(format_args!("open the repository of `{}`", start.display()), error)
     })?;
@@ -47,20 +47,20 @@ pub(crate) fn open(start: &Path, scope: ConfigScope) -> Result<gix::ThreadSafeRe
     Ok(without_namespace(repository))
 }
 
-/// A namespace comes from a variable, and would hide the branches that are there.
+/// A namespace comes from an environment variable and would hide existing branches.
 fn without_namespace(repository: gix::ThreadSafeRepository) -> gix::ThreadSafeRepository {
     let mut local = repository.to_thread_local();
     if local.clear_namespace().is_some() { local.into_sync() } else { repository }
 }
 
-/// Opens the repository whose work tree is `folder`, and none above it; `None` when there is none, or it is not
+/// Opens the repository whose work tree is `directory`, and none above it; `None` when there is none, or it is not
 /// trusted.
-pub(crate) fn open_exactly(folder: &Path, scope: ConfigScope) -> Option<gix::ThreadSafeRepository> {
-    let repository = gix::ThreadSafeRepository::open_opts(folder, open_options(scope)).ok()?;
+pub(crate) fn open_exactly(directory: &Path, scope: ConfigScope) -> Option<gix::ThreadSafeRepository> {
+    let repository = gix::ThreadSafeRepository::open_opts(directory, open_options(scope)).ok()?;
     repository.work_dir().is_some().then(|| without_namespace(repository))
 }
 
-fn absolute(start: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn absolute(start: &Path) -> Result<PathBuf, Error> {
     let resolved = if cfg!(windows) { std::path::absolute(start) } else { start.canonicalize() };
     let resolved = resolved.map_err(|e| Error::io("enter", start, e))?;
     if !resolved.is_dir() {
@@ -70,7 +70,7 @@ fn absolute(start: &Path) -> Result<PathBuf, Error> {
     Ok(resolved)
 }
 
-/// Bytes that each thread keeps of objects on which others are built, where the user sets no `core.deltaBaseCacheLimit`.
+/// The size of each thread's cache of delta bases in bytes, unless the user sets `core.deltaBaseCacheLimit`.
 const DELTA_BASES: &str = "gitoxide.core.deltaBaseCacheLimit=4194304";
 
 fn open_options(scope: ConfigScope) -> gix::open::Options {
@@ -82,22 +82,22 @@ fn open_options(scope: ConfigScope) -> gix::open::Options {
     permissions.env.http_transport = Permission::Deny;
     permissions.env.identity = Permission::Deny;
     permissions.env.objects = Permission::Deny;
-    // On Windows the git library would run `git` to learn where these files are.
+    // On Windows the git library would run `git` to find these files.
     permissions.attributes.system &= !cfg!(windows);
     let mut options = gix::open::Options::default()
         .permissions(permissions)
         .bail_if_untrusted(true)
         .config_overrides([DELTA_BASES])
-        .filter_config_section(counts);
+        .filter_config_section(is_used);
     if cfg!(windows) {
         options = options.system_config_path("C:/Program Files/Git/etc/gitconfig");
     }
     options
 }
 
-/// Sections made from variables that name another repository, work tree or index are dropped: the folder that
-/// the caller named decides, also when the caller runs inside a git hook.
-fn counts(section: &gix::config::file::Metadata) -> bool {
+/// Whether a section of the configuration is used. Sections from variables that name another repository, work tree or
+/// index are not: the caller's directory decides, also when the caller runs inside a git hook.
+fn is_used(section: &gix::config::file::Metadata) -> bool {
     section.source != gix::config::Source::EnvOverride
         && (section.trust == Trust::Full || section.source.kind() != gix::config::source::Kind::Repository)
 }
@@ -107,8 +107,8 @@ fn is_io_denied(error: &gix::Error) -> bool {
 }
 
 fn not_trusted(start: &Path) -> Error {
-    // git names the top of the work tree in its remedy; without opening the repository, its nearest `.git` tells.
-    let top = start.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(start);
+    // git's own hint names the top of the work tree. The repository is not open, so use the nearest `.git`.
+    let top = start.ancestors().find(|directory| directory.join(".git").exists()).unwrap_or(start);
     Error::new(
         ErrorKind::NotTrusted,
         format!("the repository at `{}` belongs to another user", top.display()),

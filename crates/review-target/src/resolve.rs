@@ -7,47 +7,48 @@ use crate::merge_base;
 use crate::repository::{self, ConfigScope};
 use crate::revision;
 use crate::status::Scan;
-use crate::{Cancel, CommitId, Error, ErrorKind, Target, TargetKind};
+use crate::trace::event;
+use crate::{CancelToken, CommitId, Error, ErrorKind, Target, TargetKind};
 
-/// Which kind of change a caller wants.
+/// The kind of change to review. Exhaustive on purpose: a front end offers each of them by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// The work tree when anything in it is not committed, else the branch.
+pub enum TargetScope {
+    /// The work tree if it has uncommitted changes, else the branch.
     #[default]
     Auto,
-    /// What is not committed.
+    /// Uncommitted changes.
     WorkingTree,
-    /// What `HEAD` has over its base.
+    /// The commits of `HEAD` that its base does not have.
     Branch,
 }
 
-/// What to resolve. The default detects everything.
+/// Options for [`resolve()`]. The default detects the change.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ResolveOptions {
-    /// Default: [`Scope::Auto`]. A named base or commit overrules it.
-    pub scope: Scope,
-    /// A revision to compare `HEAD` with, in any of git's ways to name one. It is never read as an option,
-    /// whatever it begins with. Default: detected where needed.
+    /// The kind of change. Default: [`TargetScope::Auto`]. A named base or commit takes precedence.
+    pub scope: TargetScope,
+    /// A revision to compare `HEAD` with, in any syntax that git accepts. It is never read as an option, even if it
+    /// begins with a dash. Default: detected if needed.
     pub base: Option<String>,
-    /// A single commit to look at instead, named in any of git's ways. Default: none.
+    /// A single commit to review instead, in any syntax that git accepts. Default: none.
     pub commit: Option<String>,
-    /// Whose git configuration counts. Default: the user's and the system's too.
+    /// Which git configuration is read. Default: [`ConfigScope::User`].
     pub config: ConfigScope,
-    /// Stops the call from another thread. Default: a flag that nobody sets.
-    pub cancel: Cancel,
+    /// Stops the call from another thread. Default: a token that no caller holds.
+    pub cancel: CancelToken,
 }
 
 impl ResolveOptions {
-    /// Everything detected.
+    /// Detects everything.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the scope; the default is [`Scope::Auto`].
+    /// Sets the scope; the default is [`TargetScope::Auto`].
     #[must_use]
-    pub fn scope(mut self, scope: Scope) -> Self {
+    pub fn scope(mut self, scope: TargetScope) -> Self {
         self.scope = scope;
         self
     }
@@ -66,40 +67,40 @@ impl ResolveOptions {
         self
     }
 
-    /// Says whose configuration counts; the default is [`ConfigScope::User`].
+    /// Sets which git configuration is read; the default is [`ConfigScope::User`].
     #[must_use]
     pub fn config(mut self, config: ConfigScope) -> Self {
         self.config = config;
         self
     }
 
-    /// Gives the flag that stops the call; by default nobody can.
+    /// Sets the token that stops the call; by default the call cannot be stopped.
     #[must_use]
-    pub fn cancel(mut self, cancel: Cancel) -> Self {
+    pub fn cancel(mut self, cancel: CancelToken) -> Self {
         self.cancel = cancel;
         self
     }
 }
 
-/// Finds the repository that `start_dir` lies in, and the change in it to look at.
+/// Finds the repository that contains `start_dir`, and the change to review.
 ///
-/// The whole work tree counts, from whichever folder of it the search starts. Everything that can be wrong with the
-/// names is found here, before anybody spends anything on the answer.
+/// The target is always the whole work tree, also when `start_dir` is a subdirectory. All errors in names are found here,
+/// before a caller starts an expensive review.
 ///
 /// # Errors
 /// Every [`ErrorKind`]; [`NothingToReview`](ErrorKind::NothingToReview) when the change that was asked for, or the
 /// one that was detected, is empty.
 pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Error> {
     if options.base.is_some() && options.commit.is_some() {
-        return Err(Error::new(ErrorKind::InvalidRequest, "a base and a single commit exclude one another")
-            .with_hint("name one of them"));
+        return Err(Error::new(ErrorKind::InvalidRequest, "a base and a single commit cannot be combined")
+            .with_hint("name only one of them"));
     }
     options.cancel.check()?;
     let shared = repository::open(start_dir, options.config)?;
     let repo = shared.to_thread_local();
     let (branch, head) = head(&repo)?;
     let root = repo.workdir().expect("open refuses repositories without a work tree").to_owned();
-    let explicit = options.scope != Scope::Auto || options.base.is_some() || options.commit.is_some();
+    let explicit = options.scope != TargetScope::Auto || options.base.is_some() || options.commit.is_some();
     let config = options.config;
     let mut target = Target {
         repository: shared,
@@ -114,22 +115,27 @@ pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Err
 
     target.kind = if let Some(commit) = &options.commit {
         single_commit(&repo, commit)?
-    } else if options.base.is_some() || options.scope == Scope::Branch {
+    } else if options.base.is_some() || options.scope == TargetScope::Branch {
         against_base(&repo, &target, options.base.as_deref())?
-    } else if look_at_work_tree(&mut target, &repo, &options.cancel)? {
+    } else if scan_work_tree(&mut target, &repo, &options.cancel)? {
         TargetKind::WorkingTree
-    } else if options.scope == Scope::WorkingTree {
+    } else if options.scope == TargetScope::WorkingTree {
         return Err(Error::new(ErrorKind::NothingToReview, "the work tree has no changes")
-            .with_hint("name a base or a commit to look at what is committed"));
+            .with_hint("name a base or a commit to review committed changes"));
     } else {
         against_base(&repo, &target, None)?
     };
     options.cancel.check()?;
+    event!(DEBUG, root = %target.root.display(), target = %target.label(), explicit, "target resolved");
     Ok(target)
 }
 
-/// Keeps what was seen when anything differs, so that it is not looked for again.
-fn look_at_work_tree(target: &mut Target, repo: &gix::Repository, cancel: &Cancel) -> Result<bool, Error> {
+/// Scans the work tree. The scan is kept if there are changes, so that `measure` and `collect` need no second one.
+pub(crate) fn scan_work_tree(
+    target: &mut Target,
+    repo: &gix::Repository,
+    cancel: &CancelToken,
+) -> Result<bool, Error> {
     let scan = Scan::of(target, repo, cancel)?;
     let dirty = scan.is_dirty(target, cancel)?;
     target.scan = dirty.then(|| Arc::new(scan));
@@ -154,7 +160,7 @@ fn against_base(repo: &gix::Repository, target: &Target, base: Option<&str>) -> 
     let Some(head) = target.head else {
         let branch = target.branch.as_deref().unwrap_or("HEAD");
         return Err(Error::new(ErrorKind::NothingToReview, format!("`{branch}` has no commits yet"))
-            .with_hint("look at the work tree instead"));
+            .with_hint("review the work tree instead"));
     };
     let (base_ref, base_commit) = match named {
         Some(named) => named,
@@ -191,9 +197,9 @@ fn common_ancestor(
     }
     let message = format!("`{name}` and HEAD have no common ancestor");
     let hint = if repo.is_shallow().unwrap_or(false) {
-        "this clone is shallow: `git fetch --unshallow` brings the history in which one may be found"
+        "this clone is shallow: `git fetch --unshallow` fetches the missing history"
     } else {
-        "name a base that HEAD grew from"
+        "name a base that shares history with HEAD"
     };
     Err(Error::new(ErrorKind::NoMergeBase, message).with_hint(hint))
 }

@@ -1,14 +1,14 @@
-//! From the names that people write to commits.
+//! Resolves the names that people type to commits.
 
 use gix::bstr::{BStr, ByteSlice as _};
 
 use crate::near::near_names;
 use crate::{CommitId, Error, ErrorKind};
 
-/// References beyond this many are not searched for a name near a mistyped one.
+/// The largest number of references that are searched for names similar to a mistyped one.
 const NAMES_SEARCHED: usize = 20_000;
 
-/// The commit that `typed` names, in any of git's ways to name one.
+/// Returns the commit that `typed` names, in any syntax that git accepts.
 pub(crate) fn commit(repo: &gix::Repository, typed: &str) -> Result<CommitId, Error> {
     if typed.is_empty() {
         return Err(Error::new(ErrorKind::UnknownRevision, "the name of the revision is empty")
@@ -62,19 +62,17 @@ fn hint_for(repo: &gix::Repository, typed: &str) -> String {
     if typed.contains("@{u}") || typed.contains("@{upstream}") || typed.contains("@{push}") {
         return "the branch has no upstream yet: `git branch --set-upstream-to=REMOTE/BRANCH`".to_owned();
     }
-    // `featuer/login~2`: the typing error is in the name, not in what follows it.
+    // `featuer/login~2`: the typing error is in the name, not in the suffix.
     let name_end =
         typed.find(['~', '^', ':']).into_iter().chain(typed.find("@{")).min().unwrap_or(typed.len());
     let (name, rest) = typed.split_at(name_end);
     let known = reference_names(repo);
     if known.iter().any(|known| known == name) {
-        return format!(
-            "`{name}` is there, but `{rest}` leads to nothing: is its history that long, or shallow?"
-        );
+        return format!("`{name}` exists, but `{rest}` does not: its history may be shorter, or shallow");
     }
     let near = near_names(name, known.iter().map(String::as_str));
     match near.as_slice() {
-        [] => "see `git branch --all` and `git tag` for the names that exist".to_owned(),
+        [] => "`git branch --all` and `git tag` list the existing names".to_owned(),
         [only] => format!("did you mean `{only}{rest}`?"),
         [others @ .., last] => {
             let others: Vec<String> = others.iter().map(|name| format!("`{name}{rest}`")).collect();
@@ -83,7 +81,7 @@ fn hint_for(repo: &gix::Repository, typed: &str) -> String {
     }
 }
 
-/// Short names of local branches, remote branches and tags.
+/// Returns the short names of local branches, remote branches and tags.
 fn reference_names(repo: &gix::Repository) -> Vec<String> {
     let mut names = vec!["HEAD".to_owned()];
     let Ok(platform) = repo.references() else { return names };
@@ -96,8 +94,8 @@ fn reference_names(repo: &gix::Repository) -> Vec<String> {
     names
 }
 
-/// The branch that others are compared with: what `origin/HEAD` points to, else the first of main, master and
-/// trunk that exists, local before remote. Gives the short name and the commit.
+/// Returns the short name and the commit of the default branch: the one that `origin/HEAD` points to, else the first of
+/// main, master and trunk that exists, local before remote.
 pub(crate) fn default_branch(repo: &gix::Repository) -> Result<Option<(String, CommitId)>, Error> {
     let origin_head = try_reference(repo, "refs/remotes/origin/HEAD")?;
     if let Some(target) = origin_head.as_ref().and_then(|r| r.target().try_name().map(ToOwned::to_owned))
@@ -106,8 +104,8 @@ pub(crate) fn default_branch(repo: &gix::Repository) -> Result<Option<(String, C
         return Ok(Some(found));
     }
     for name in ["main", "master", "trunk"] {
-        for folder in ["refs/heads/", "refs/remotes/origin/"] {
-            if let Some(found) = branch_at(repo, format!("{folder}{name}").as_bytes().as_bstr())? {
+        for prefix in ["refs/heads/", "refs/remotes/origin/"] {
+            if let Some(found) = branch_at(repo, format!("{prefix}{name}").as_bytes().as_bstr())? {
                 return Ok(Some(found));
             }
         }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use crate::repository::ConfigScope;
 
-/// What the repository's configuration says that bears on comparing files. Nothing else of it has an effect.
+/// The settings of the repository's configuration that affect how files are compared. No other setting has an effect.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) scope: ConfigScope,
@@ -11,9 +11,9 @@ pub(crate) struct Settings {
     pub(crate) ignore_case: bool,
     pub(crate) precompose_unicode: bool,
     pub(crate) trust_ctime: bool,
-    /// Whether all that the index records of a file counts, or only its size and whole seconds.
+    /// Whether all stat fields of an index entry are compared, or only the size and whole seconds.
     pub(crate) check_stat: bool,
-    /// Whether files are left out of the work tree on purpose, so that one which is there anyway counts again.
+    /// Whether the checkout is sparse. A file that exists in spite of that is compared again.
     pub(crate) sparse: bool,
     /// Files larger than this are never treated as text.
     pub(crate) big_file: u64,
@@ -27,7 +27,7 @@ impl Settings {
         let flag = |key: &str, default| config.boolean(key).unwrap_or(default);
         let excludes_file = config.trusted_path("core.excludesFile").ok().flatten().or_else(|| {
             let user = scope == ConfigScope::User;
-            // tidy: allow(environment) git's own way to the user's ignore rules, which the caller can turn off
+            // tidy: allow(environment) git's own path of the user's ignore rules, which the caller can turn off
             user.then(|| gix::path::env::xdg_config("ignore", &mut |name| gix::path::env::var(name)))
                 .flatten()
         });

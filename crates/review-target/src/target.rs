@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::status::Scan;
-use crate::{Cancel, ConfigScope, Error};
+use crate::{CancelToken, ConfigScope, Error};
 
-/// The id of a commit: SHA-1 or SHA-256, as the repository has them. `Display` writes it in full.
+/// The id of a commit, SHA-1 or SHA-256 depending on the repository. `Display` writes it in full.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CommitId(pub(crate) gix::ObjectId);
 
@@ -36,37 +36,36 @@ impl serde::Serialize for CommitId {
     }
 }
 
-/// Which change is looked at.
+/// The change to review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetKind {
-    /// What is not committed: staged, unstaged and untracked.
+    /// Uncommitted changes: staged, unstaged and untracked.
     WorkingTree,
-    /// What `HEAD` has that the base has not: the difference between their merge base and `HEAD`.
+    /// The changes of a branch: the difference between its merge base with the base, and `HEAD`.
     Branch {
         /// The base as the caller wrote it, or the short name of the detected default branch.
         base_ref: String,
         /// The commit that `base_ref` names.
         base_commit: CommitId,
-        /// The best common ancestor of the base and `HEAD`, as `git merge-base` picks it.
+        /// The best common ancestor of the base and `HEAD`, as `git merge-base` finds it.
         merge_base: CommitId,
     },
-    /// What one commit changed, compared with its first parent.
+    /// The changes of one commit, compared with its first parent.
     Commit {
         /// The commit.
         id: CommitId,
         /// The first line of its message; bytes that are not UTF-8 are replaced.
         title: String,
-        /// Its first parent; `None` for a root commit and at the edge of a shallow clone.
+        /// Its first parent; `None` for a root commit and at the boundary of a shallow clone.
         parent: Option<CommitId>,
     },
 }
 
-/// What [`resolve`](crate::resolve()) found: a repository and the change in it to look at.
+/// A repository and the change in it to review, as [`resolve`](crate::resolve()) found them.
 ///
-/// A target is of its moment. Its commits are pinned: moving a branch afterwards does not move them. Which files of
-/// the work tree differ is what `resolve` saw; their content is read when it is asked for. Resolve again to look
-/// again.
+/// A target is a snapshot. Its commits are pinned: they stay the same when a branch moves. The list of changed files in
+/// the work tree is that of the time of `resolve`; their content is read later. Resolve again to see newer changes.
 #[derive(Clone)]
 pub struct Target {
     pub(crate) repository: gix::ThreadSafeRepository,
@@ -76,7 +75,7 @@ pub struct Target {
     pub(crate) kind: TargetKind,
     pub(crate) explicit: bool,
     pub(crate) config: ConfigScope,
-    /// What `resolve` saw of the work tree, when it had to look.
+    /// The scan of the work tree, if `resolve` made one.
     pub(crate) scan: Option<Arc<Scan>>,
 }
 
@@ -87,13 +86,13 @@ impl Target {
         &self.root
     }
 
-    /// The folder with `HEAD` and the index; of a linked work tree, its own.
+    /// The directory with `HEAD` and the index. A linked work tree has its own.
     #[must_use]
     pub fn git_dir(&self) -> &Path {
         self.repository.git_dir()
     }
 
-    /// The short name of the branch that is checked out, born or not; `None` when `HEAD` is detached.
+    /// The short name of the branch that is checked out, with or without commits; `None` when `HEAD` is detached.
     #[must_use]
     pub fn branch(&self) -> Option<&str> {
         self.branch.as_deref()
@@ -105,13 +104,13 @@ impl Target {
         self.head
     }
 
-    /// Which change is looked at.
+    /// The change to review.
     #[must_use]
     pub fn kind(&self) -> &TargetKind {
         &self.kind
     }
 
-    /// Whether the caller named the target, by scope, base or commit, rather than leaving it to detection.
+    /// Whether the caller named the target by scope, base or commit. Otherwise it was detected.
     #[must_use]
     pub fn explicit(&self) -> bool {
         self.explicit
@@ -127,7 +126,7 @@ impl Target {
         }
     }
 
-    /// The target in a few words: `working tree diff`, `branch diff against main`, `commit abc1234`.
+    /// Returns a short description of the target: `working tree diff`, `branch diff against main`, `commit abc1234`.
     #[must_use]
     pub fn label(&self) -> String {
         match &self.kind {
@@ -137,7 +136,7 @@ impl Target {
         }
     }
 
-    /// The base as it was named or detected; `None` unless this is a branch.
+    /// The base as the caller named it or as it was detected; `None` unless the target is a branch.
     #[must_use]
     pub fn base_ref(&self) -> Option<&str> {
         match &self.kind {
@@ -178,7 +177,7 @@ impl serde::Serialize for Target {
 }
 
 impl Target {
-    pub(crate) fn scan(&self, repo: &gix::Repository, cancel: &Cancel) -> Result<Arc<Scan>, Error> {
+    pub(crate) fn scan(&self, repo: &gix::Repository, cancel: &CancelToken) -> Result<Arc<Scan>, Error> {
         match &self.scan {
             Some(scan) => Ok(Arc::clone(scan)),
             None => Scan::of(self, repo, cancel).map(Arc::new),

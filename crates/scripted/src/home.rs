@@ -2,7 +2,7 @@
 //!
 //! Codex is kept from everything that would leave the machine or read the user's own files: updates, analytics,
 //! telemetry exporters, plugins, apps, and the shell's start-up files (commands run as `bash -lc`, so `HOME` has to
-//! be an empty folder). Observed with Codex 0.169.0.
+//! be an empty directory). Observed with Codex 0.169.0.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// A private `CODEX_HOME` and an empty `HOME` beside it, removed when this is dropped.
+/// A private `CODEX_HOME` and an empty `HOME` next to it, removed when this is dropped.
 #[derive(Debug)]
-#[must_use = "dropping it removes the folder"]
+#[must_use = "dropping it removes the directory"]
 pub struct CodexHome {
     codex_home: PathBuf,
     home: PathBuf,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 /// What `config.toml` says, as TOML text, on top of what a scripted endpoint needs.
@@ -128,11 +128,11 @@ impl HomeConfig {
 }
 
 impl CodexHome {
-    /// Writes a home for this endpoint in the system's folder for temporary files.
+    /// Writes a home for this endpoint in the system's directory for temporary files.
     ///
     /// # Errors
     ///
-    /// When the folder or the file cannot be written.
+    /// When the directory or the file cannot be written.
     pub fn new(base_url: &str) -> io::Result<Self> {
         Self::with(&HomeConfig::new(base_url))
     }
@@ -141,16 +141,16 @@ impl CodexHome {
     ///
     /// # Errors
     ///
-    /// When the folder or the file cannot be written.
+    /// When the directory or the file cannot be written.
     pub fn with(config: &HomeConfig) -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("codex-home-").tempdir()?;
-        // Codex reports paths as the system names them; a symlinked temporary folder would not compare equal.
-        let root = folder.path().canonicalize()?;
+        let directory = tempfile::Builder::new().prefix("codex-home-").tempdir()?;
+        // Codex reports paths as the system names them; a symlinked temporary directory would not compare equal.
+        let root = directory.path().canonicalize()?;
         let (codex_home, home) = (root.join("codex"), root.join("home"));
         std::fs::create_dir(&codex_home)?;
         std::fs::create_dir(&home)?;
         std::fs::write(codex_home.join("config.toml"), config.to_toml())?;
-        Ok(Self { codex_home, home, folder })
+        Ok(Self { codex_home, home, directory })
     }
 
     /// The value of `CODEX_HOME`.
@@ -158,7 +158,7 @@ impl CodexHome {
         &self.codex_home
     }
 
-    /// The empty folder that is the value of `HOME`.
+    /// The empty directory that is the value of `HOME`.
     pub fn home(&self) -> &Path {
         &self.home
     }
@@ -177,13 +177,13 @@ impl CodexHome {
         [("CODEX_HOME", &self.codex_home), ("HOME", &self.home), ("USERPROFILE", &self.home)]
     }
 
-    /// Removes the folder now, and says what went wrong with it. Dropping does the same in silence.
+    /// Removes the directory now, and reports an error. Dropping does the same and reports none.
     ///
     /// # Errors
     ///
     /// When something in it cannot be removed.
     pub fn close(self) -> io::Result<()> {
-        self.folder.close()
+        self.directory.close()
     }
 }
 

@@ -64,7 +64,7 @@ impl<T> Watched<T> {
     }
 }
 
-/// Holds scripted replies until somebody lets them go.
+/// Holds scripted replies until they are released.
 ///
 /// Clones are the same gate. It starts closed, and once released it stays open. A test holds a reply at a gate,
 /// waits until it was [`reached`](Gate::reached), acts while the other side is known to be waiting, and calls

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use codex_review_target::{Budget, Cancel, CollectOptions, Inclusion, Scope, collect, measure};
+use codex_review_target::{
+    CollectOptions, Inclusion, MeasureBudget, MeasureOptions, TargetScope, collect, measure,
+};
 
 use crate::fixture::{Fixture, apply, assert_as_git_says, diff_at, section};
 
@@ -32,12 +34,13 @@ fn check(repository: &Fixture, old: &[u8], new: Option<&[u8]>) {
         None => fs::remove_file(repository.path(NAME)).expect("it was just written"),
     }
     let measured = assert_as_git_says(root).expect("the file is in the index and in no commit");
-    let target = repository.target(Scope::WorkingTree);
-    let options = CollectOptions::new().inline(usize::MAX, u64::MAX).max_chars(usize::MAX / 16);
-    let context = collect(&target, &options, &Cancel::new()).expect("nothing else changes the file");
+    let target = repository.target(TargetScope::WorkingTree);
+    let options =
+        CollectOptions::new().inline_files(usize::MAX).inline_bytes(u64::MAX).max_chars(usize::MAX / 16);
+    let context = collect(&target, &options).expect("nothing else changes the file");
     assert_eq!(
         context.measure.total,
-        measure(&target, &Budget::unlimited(), &Cancel::new()).expect("as before").total
+        measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).expect("as before").total
     );
     if context.manifest.files.iter().any(|file| file.inclusion != Inclusion::Included) {
         let texts = [Some(old), new].into_iter().flatten();

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
-use codex_broker::conventions::Codex;
-use codex_broker::router::{Action, ClientId, Event, Router, Ticket};
+use codex_broker::conventions::CodexConventions;
+use codex_broker::router::{Action, ClientId, Event, Router, TimerId};
 use codex_rpc::message::{Envelope, EnvelopeKind, RpcError};
 
 use crate::model::{CHOICES, STEPS, play};
@@ -68,7 +68,7 @@ struct Books {
     turns: HashSet<Vec<u8>>,
     /// Turns that may run, at most.
     running: usize,
-    tickets: Vec<Ticket>,
+    timers: Vec<TimerId>,
 }
 
 /// What the router did, with copies of the bytes.
@@ -84,7 +84,7 @@ enum Did {
 impl Books {
     fn new(bound: usize) -> Self {
         let mut books = Self {
-            router: Router::new(Codex::new(), limits(bound)),
+            router: Router::new(CodexConventions::new(), limits(bound)),
             clients: [0; 4],
             count: 0,
             up: false,
@@ -93,7 +93,7 @@ impl Books {
             used: HashSet::new(),
             turns: HashSet::new(),
             running: 0,
-            tickets: Vec::new(),
+            timers: Vec::new(),
         };
         for who in 0..2 {
             books.event(b'j', who, &Bytes::new());
@@ -108,12 +108,12 @@ impl Books {
             b'j' if client == 0 => {
                 self.count += 1;
                 self.clients[who] = self.count;
-                self.handle(Event::Joined(ClientId::new(self.count)));
+                self.handle(Event::ClientConnected(ClientId::new(self.count)));
             }
             b'l' if client != 0 => {
                 self.clients[who] = 0;
                 self.waiting.retain(|(of, _), _| *of != client);
-                self.handle(Event::Left(ClientId::new(client)));
+                self.handle(Event::ClientDisconnected(ClientId::new(client)));
             }
             b'c' if client != 0 => {
                 match Envelope::scan(frame) {
@@ -145,9 +145,9 @@ impl Books {
                     self.waiting
                 );
             }
-            b'x' if !self.tickets.is_empty() => {
-                let ticket = self.tickets.remove(who % self.tickets.len());
-                self.handle(Event::Expired(ticket));
+            b'x' if !self.timers.is_empty() => {
+                let timer = self.timers.remove(who % self.timers.len());
+                self.handle(Event::TimerExpired(timer));
             }
             b'p' => self.handle(Event::Ping),
             _ => {}
@@ -177,7 +177,7 @@ impl Books {
     }
 
     fn handle(&mut self, event: Event<'_>) {
-        let Self { router, tickets, .. } = self;
+        let Self { router, timers, .. } = self;
         let mut done = Vec::new();
         router.handle(event, &mut |action| match action {
             Action::ToClient { client, frame } => {
@@ -188,8 +188,8 @@ impl Books {
             Action::StartServer => done.push(Did::Start),
             Action::StopServer => done.push(Did::Stop),
             Action::Decline { id, .. } => done.push(Did::Declined(id.to_vec())),
-            Action::Call { client, id, .. } => done.push(Did::Called(client.number(), id.to_vec())),
-            Action::Arm { ticket, .. } => tickets.push(ticket),
+            Action::BrokerRequest { client, id, .. } => done.push(Did::Called(client.number(), id.to_vec())),
+            Action::StartTimer { timer, .. } => timers.push(timer),
         });
         done.into_iter().for_each(|did| self.enter(did));
     }

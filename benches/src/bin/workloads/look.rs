@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use codex_review_target::{Budget, Cancel, ConfigScope, ResolveOptions, measure, resolve};
+use codex_review_target::{ConfigScope, MeasureOptions, ResolveOptions, measure, resolve};
 
 use crate::repositories;
 
@@ -26,7 +26,7 @@ pub(crate) const BRANCH: &[&[&str]] = &[
 pub(crate) fn size(folder: &Path) {
     let options = ResolveOptions::new().config(ConfigScope::Repository);
     let target = resolve(folder, &options).expect("there is something to review");
-    let measured = measure(&target, &Budget::default(), &Cancel::new()).expect("it can be measured");
+    let measured = measure(&target, &MeasureOptions::new()).expect("it can be measured");
     assert!(measured.total.files > 0);
 }
 

@@ -1,4 +1,4 @@
-//! What clients send.
+//! Messages of clients.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use codex_rpc::message::{Envelope, EnvelopeKind, RequestId, RpcError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Action, Asker, ClientId, Pending, Router, Server, Sink, refusal};
-use crate::conventions::{Call, Conventions};
+use super::{Action, ActionSink, Asker, ClientId, Pending, Router, Server, refusal};
+use crate::conventions::{Conventions, MethodKind};
 use crate::splice::{Decimal, Spliced, number};
+use crate::trace::event;
 
 /// The parameters of `broker/hello`.
 #[derive(Deserialize)]
@@ -42,7 +43,7 @@ struct OfThread {
 }
 
 impl<C: Conventions> Router<C> {
-    pub(super) fn client_frame(&mut self, client: ClientId, frame: &Bytes, sink: Sink<'_>) {
+    pub(super) fn client_frame(&mut self, client: ClientId, frame: &Bytes, sink: ActionSink<'_>) {
         if !self.clients.contains_key(&client) {
             return;
         }
@@ -66,87 +67,90 @@ impl<C: Conventions> Router<C> {
         }
     }
 
-    fn request(&mut self, client: ClientId, frame: &Bytes, envelope: &Envelope<'_>, sink: Sink<'_>) {
+    fn request(&mut self, client: ClientId, frame: &Bytes, envelope: &Envelope<'_>, sink: ActionSink<'_>) {
         let (Some(method), Some(span)) = (envelope.method(), envelope.id_span()) else { return };
         let id = &frame[span];
         if method.starts_with("broker/") {
             return self.broker_request(client, id, method, envelope.params(), sink);
         }
-        let call = self.conventions.call(method);
+        let kind = self.conventions.method_kind(method);
         let ready = self.is_ready(client);
-        if !ready && call != Call::Handshake {
+        if !ready && kind != MethodKind::Handshake {
             let error = RpcError::new(RpcError::INVALID_REQUEST, "Not initialized");
             return reply_error(client, id, &error, sink);
         }
         let Server::Up(handshake) = &self.server else { return self.wait_for_server(client, frame, sink) };
-        if call == Call::Handshake {
+        if kind == MethodKind::Handshake {
             if ready {
                 let error = RpcError::new(RpcError::INVALID_REQUEST, "Already initialized");
                 return reply_error(client, id, &error, sink);
             }
             let answer = refusal::answer(id, "result", handshake);
-            let unwanted = envelope.params().map(|params| self.conventions.unwanted(params));
+            let opted_out = envelope.params().map(|params| self.conventions.opted_out(params));
             if let Some(entry) = self.clients.get_mut(&client) {
                 entry.ready = true;
-                entry.unwanted = unwanted.unwrap_or_default();
-                self.any_unwanted |= !entry.unwanted.is_empty();
+                entry.opted_out = opted_out.unwrap_or_default();
+                self.any_opted_out |= !entry.opted_out.is_empty();
             }
             return sink(Action::ToClient { client, frame: Spliced::whole(&answer) });
         }
-        if self.is_exclusive_to_another(client) && call != Call::Interrupt {
-            if call == Call::Stream {
+        if self.is_exclusive_to_another(client) && kind != MethodKind::Interrupt {
+            if kind == MethodKind::StartTurn {
                 return self.admit(client, frame, envelope, sink);
             }
             return self.refuse_busy(client, id, sink);
         }
         let thread = self.conventions.thread(envelope);
         let foreign = thread.filter(|thread| self.threads.is_foreign(thread, client));
-        match (call, foreign) {
-            (Call::Stream | Call::Adopt | Call::Drive, Some(thread)) => {
+        match (kind, foreign) {
+            (MethodKind::StartTurn | MethodKind::AdoptThread | MethodKind::Modify, Some(thread)) => {
                 reply_error(client, id, &refusal::owned(thread), sink);
             }
-            (Call::Stream, None) => self.admit(client, frame, envelope, sink),
+            (MethodKind::StartTurn, None) => self.admit(client, frame, envelope, sink),
             _ => {
-                self.forward(client, frame, envelope, call, sink);
+                self.forward(client, frame, envelope, kind, sink);
             }
         }
     }
 
-    /// With a bound of 1, whether another client's turn runs.
+    /// Whether the limit is 1 and another client's turn is active.
     fn is_exclusive_to_another(&self, client: ClientId) -> bool {
         self.limits.max_active_turns == 1
             && self.threads.active() > 0
             && self.clients.get(&client).is_some_and(|entry| entry.active == 0)
     }
 
-    pub(super) fn refuse_busy(&mut self, client: ClientId, id: &[u8], sink: Sink<'_>) {
+    pub(super) fn refuse_busy(&mut self, client: ClientId, id: &[u8], sink: ActionSink<'_>) {
         self.counters.refused += 1;
+        event!(DEBUG, client = client.number(), active = self.threads.active(), "request refused: busy");
         let error = refusal::busy(&self.limits, self.threads.active());
         reply_error(client, id, &error, sink);
     }
 
-    /// Sends a client's request to the server under an id of the router's, which is given.
+    /// Sends a client's request to the server with an id of the router. Returns the id.
     pub(super) fn forward(
         &mut self,
         client: ClientId,
         frame: &Bytes,
         envelope: &Envelope<'_>,
-        call: Call,
-        sink: Sink<'_>,
+        kind: MethodKind,
+        sink: ActionSink<'_>,
     ) -> u64 {
         let span = envelope.id_span().unwrap_or_default();
         let thread = self.conventions.thread(envelope);
-        let claimed = match (call, thread) {
-            (Call::Stream | Call::Adopt, Some(thread)) => self.threads.own(thread, client),
+        let claimed = match (kind, thread) {
+            (MethodKind::StartTurn | MethodKind::AdoptThread, Some(thread)) => {
+                self.threads.own(thread, client)
+            }
             _ => false,
         };
         let id = self.fresh_id();
         let asker = Asker::Client(client, frame[span.clone()].into());
-        self.pending.insert(id, Pending { asker, call, thread: thread.map(Into::into), claimed });
+        self.pending.insert(id, Pending { asker, kind, thread: thread.map(Into::into), claimed });
         self.counters.requests += 1;
         sink(Action::ToServer { frame: Spliced::with_id(frame, span, Decimal::new(id).text()) });
         if let (true, Some(thread)) = (claimed, thread) {
-            // What came for it while it was nobody's.
+            // Messages that arrived while it had no owner.
             self.claim_early(thread, sink);
         }
         id
@@ -157,10 +161,11 @@ impl<C: Conventions> Router<C> {
         client: ClientId,
         frame: &Bytes,
         envelope: &Envelope<'_>,
-        sink: Sink<'_>,
+        sink: ActionSink<'_>,
     ) {
         let Some(method) = envelope.method() else { return };
-        if self.conventions.call(method) == Call::HandshakeDone || method.starts_with("broker/") {
+        if self.conventions.method_kind(method) == MethodKind::HandshakeDone || method.starts_with("broker/")
+        {
             return;
         }
         let thread = self.conventions.thread(envelope);
@@ -175,8 +180,14 @@ impl<C: Conventions> Router<C> {
         }
     }
 
-    /// The answer to a request of the server: it counts if this client was asked and has not answered before.
-    fn client_answer(&mut self, client: ClientId, frame: &Bytes, envelope: &Envelope<'_>, sink: Sink<'_>) {
+    /// Forwards the response to a server request, if this client was asked and has not responded before.
+    fn client_answer(
+        &mut self,
+        client: ClientId,
+        frame: &Bytes,
+        envelope: &Envelope<'_>,
+        sink: ActionSink<'_>,
+    ) {
         let span = envelope.id_span().unwrap_or_default();
         let id = number(&frame[span.clone()])
             .filter(|id| self.asked.get(id).is_some_and(|asked| asked.client == client));
@@ -194,7 +205,7 @@ impl<C: Conventions> Router<C> {
         id: &[u8],
         method: &str,
         params: Option<&[u8]>,
-        sink: Sink<'_>,
+        sink: ActionSink<'_>,
     ) {
         match method {
             "broker/hello" => match read::<Hello>(params) {
@@ -213,14 +224,14 @@ impl<C: Conventions> Router<C> {
                     if self.threads.watch(&thread_id, client, method == "broker/watch") {
                         reply(client, id, &json!({}), sink);
                     } else {
-                        let message = format!("nobody here has the thread {thread_id}");
+                        let message = format!("the broker does not know the thread {thread_id}");
                         reply_error(client, id, &RpcError::new(RpcError::INVALID_REQUEST, message), sink);
                     }
                 }
                 Err(error) => reply_error(client, id, &error, sink),
             },
             "broker/status" | "broker/shutdown" | "broker/release" => {
-                sink(Action::Call { client, id, method, params });
+                sink(Action::BrokerRequest { client, id, method, params });
             }
             _ => {
                 let error = RpcError::new(RpcError::METHOD_NOT_FOUND, format!("unknown method {method}"));
@@ -235,17 +246,17 @@ fn read<T: for<'de> Deserialize<'de>>(params: Option<&[u8]>) -> Result<T, RpcErr
         .map_err(|error| RpcError::new(RpcError::INVALID_PARAMS, error.to_string()))
 }
 
-/// The text of an id, as JSON.
+/// Returns the id as JSON.
 fn id_text(id: &RequestId) -> Vec<u8> {
     serde_json::to_vec(id).unwrap_or_else(|_| b"null".to_vec())
 }
 
-pub(super) fn reply(client: ClientId, id: &[u8], result: &Value, sink: Sink<'_>) {
+pub(super) fn reply(client: ClientId, id: &[u8], result: &Value, sink: ActionSink<'_>) {
     let frame = refusal::answer(id, "result", result.to_string().as_bytes());
     sink(Action::ToClient { client, frame: Spliced::whole(&frame) });
 }
 
-pub(super) fn reply_error(client: ClientId, id: &[u8], error: &RpcError, sink: Sink<'_>) {
+pub(super) fn reply_error(client: ClientId, id: &[u8], error: &RpcError, sink: ActionSink<'_>) {
     let frame = refusal::error(id, error);
     sink(Action::ToClient { client, frame: Spliced::whole(&frame) });
 }

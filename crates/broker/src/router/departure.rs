@@ -1,16 +1,16 @@
-//! What happens when a client or the server goes away.
+//! The disconnection of a client, and the end of the server.
 
 use bytes::Bytes;
 use codex_rpc::message::RpcError;
 
 use super::admission::id_span;
 use super::client_side::reply_error;
-use super::{Action, Asker, ClientId, Deadline, Router, Server, Sink, refusal};
+use super::{Action, ActionSink, Asker, ClientId, Deadline, Router, Server, refusal};
 use crate::conventions::Conventions;
 use crate::splice::Spliced;
 
 impl<C: Conventions> Router<C> {
-    pub(super) fn left(&mut self, client: ClientId, sink: Sink<'_>) {
+    pub(super) fn disconnected(&mut self, client: ClientId, sink: ActionSink<'_>) {
         let Some(entry) = self.clients.remove(&client) else { return };
         self.leave_queue(client);
         self.waiting.retain(|(from, _)| *from != client);
@@ -45,24 +45,25 @@ impl<C: Conventions> Router<C> {
         self.settle(sink);
     }
 
-    /// Interrupts what runs on a thread that nobody has any more, and sees to it that it does not count for ever.
-    pub(super) fn abandon_thread(&mut self, thread: &str, sink: Sink<'_>) {
+    /// Interrupts the turns on a thread without an owner, and ensures that they do not count toward the limit for ever.
+    pub(super) fn abandon_thread(&mut self, thread: &str, sink: ActionSink<'_>) {
         let Some(entry) = self.threads.get(thread).filter(|entry| entry.owner.is_none()) else { return };
         let turns = entry.turns();
         let request = entry.stream.as_ref().map(|stream| stream.request);
         if turns.is_empty() && request.is_none() {
             return;
         }
-        // Without a name yet, it is interrupted when the answer names it, which leads here again.
-        let calls = if turns.is_empty() { Vec::new() } else { self.conventions.abandon(thread, &turns) };
-        self.counters.abandoned += u64::from(!calls.is_empty());
-        for (method, params) in calls {
+        // A turn without an id yet is interrupted when the response names it, which calls this method again.
+        let requests =
+            if turns.is_empty() { Vec::new() } else { self.conventions.interrupt_requests(thread, &turns) };
+        self.counters.abandoned += u64::from(!requests.is_empty());
+        for (method, params) in requests {
             self.ask_server(Asker::Router, &method, &params, sink);
         }
-        self.arm(Deadline::Abandoned(thread.into(), request), self.limits.abandon_grace, sink);
+        self.start_timer(Deadline::Abandoned(thread.into(), request), self.limits.abandon_grace, sink);
     }
 
-    pub(super) fn server_down(&mut self, error: &RpcError, sink: Sink<'_>) {
+    pub(super) fn server_down(&mut self, error: &RpcError, sink: ActionSink<'_>) {
         self.server = Server::Down;
         self.counters.server_losses += 1;
         let mut pending: Vec<_> = self.pending.drain().collect();
@@ -83,7 +84,9 @@ impl<C: Conventions> Router<C> {
         let mut lost: Vec<(ClientId, Bytes)> = Vec::new();
         for (id, thread) in self.threads.iter() {
             let Some(turn) = thread.turns().first().copied() else { continue };
-            let Some((method, params)) = self.conventions.lost(id, turn, &error.message) else { continue };
+            let Some((method, params)) = self.conventions.turn_lost(id, turn, &error.message) else {
+                continue;
+            };
             let frame = refusal::notification(&method, Some(&params));
             lost.extend(thread.owner.iter().chain(&thread.watchers).map(|client| (*client, frame.clone())));
         }
@@ -95,7 +98,7 @@ impl<C: Conventions> Router<C> {
         self.forget_server();
     }
 
-    pub(super) fn server_retired(&mut self, sink: Sink<'_>) {
+    pub(super) fn server_retired(&mut self, sink: ActionSink<'_>) {
         self.server = Server::Down;
         self.pending.clear();
         self.forget_server();
@@ -105,7 +108,7 @@ impl<C: Conventions> Router<C> {
         }
     }
 
-    /// Threads, and requests of the server, are gone with it.
+    /// Forgets the threads and the requests of a server that ended.
     fn forget_server(&mut self) {
         self.threads = super::Threads::default();
         self.asked.clear();

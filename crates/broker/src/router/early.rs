@@ -1,14 +1,14 @@
-//! Messages that name a thread of which nobody knows yet whose it is.
+//! Messages that name a thread without a known owner.
 
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-/// Holds frames by thread, in order, within bounds. When they are passed, the thread that has waited longest goes.
+/// Holds frames by thread, in order, within limits. Beyond a limit, the frames of the oldest thread are dropped.
 #[derive(Debug)]
 pub(super) struct Early {
     held: HashMap<Box<str>, Vec<Bytes>>,
-    /// The threads, the one that began to wait first in front.
+    /// The threads, the oldest first.
     order: VecDeque<Box<str>>,
     frames: usize,
     bytes: usize,
@@ -25,24 +25,24 @@ impl Early {
         self.frames
     }
 
-    /// Holds a copy of a frame, and gives those that had to go for it.
+    /// Holds a copy of a frame. Returns the frames that were dropped for it.
     pub(super) fn push(&mut self, thread: &str, frame: &Bytes) -> Vec<Bytes> {
         if !self.held.contains_key(thread) {
             self.order.push_back(thread.into());
         }
-        // A copy: the frame shares the read buffer with its neighbours.
+        // A copy: the frame shares the read buffer with its neighbours, and would keep all of it alive.
         self.held.entry(thread.into()).or_default().push(Bytes::copy_from_slice(frame));
         self.frames += 1;
         self.bytes += frame.len();
-        let mut gone = Vec::new();
+        let mut dropped = Vec::new();
         while self.frames > self.max_frames || self.bytes > self.max_bytes {
             let Some(oldest) = self.order.front().cloned() else { break };
-            gone.extend(self.take(&oldest));
+            dropped.extend(self.take(&oldest));
         }
-        gone
+        dropped
     }
 
-    /// The frames of a thread, in order; they are no longer held.
+    /// Removes and returns the frames of a thread, in order.
     pub(super) fn take(&mut self, thread: &str) -> Vec<Bytes> {
         if self.frames == 0 {
             return Vec::new();
@@ -56,7 +56,7 @@ impl Early {
         taken
     }
 
-    /// All frames; nothing is held any more.
+    /// Removes and returns all frames.
     pub(super) fn clear(&mut self) -> Vec<Bytes> {
         let order = std::mem::take(&mut self.order);
         self.frames = 0;
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waited_longest_goes_first() {
+    fn the_oldest_thread_is_dropped_first() {
         let mut early = Early::new(3, 100);
         let frame = |text: &'static str| Bytes::from_static(text.as_bytes());
         assert!(early.push("a", &frame("1")).is_empty());

@@ -2,29 +2,30 @@
 //!
 //! # Rules
 //!
-//! - **Handshake.** The router shakes hands with the server once, and gives every client the server's answer.
-//! - **Ids.** Every request gets an id of the router's own, up and down, and its answer the id that it came with. Ids are
-//!   replaced by splicing ([`Spliced`]); the payload is never parsed for it and never written anew.
-//! - **Ownership.** A thread belongs to the client that opened, resumed or drove it, and a sub-agent's thread to its root's
-//!   owner. Its notifications and server requests go there; to others' threads a client may look, interrupt and watch.
-//! - **Early messages.** What names a thread that nobody is known to own yet is held, in order and within bounds, until an
-//!   answer or a notification says whose it is; when nothing is left that could say so, it is dropped.
+//! - **Handshake.** The router does the handshake with the server once, and returns the server's result to every client.
+//! - **Ids.** The router gives every request an id of its own, in both directions, and restores the original id in the
+//!   response. Ids are replaced by splicing ([`Spliced`]); the payload is neither parsed nor serialised again.
+//! - **Ownership.** A thread belongs to the client that opened, resumed or used it, and a sub-agent's thread to the owner of
+//!   its root. Its notifications and server requests go to the owner. Other clients may read, interrupt and watch it.
+//! - **Early messages.** A message that names a thread without a known owner is held, in order and within limits, until a
+//!   response or a notification names the owner. It is dropped when no pending request or turn could name one.
 //! - **Connection-wide notifications**, which name no thread, go to every client.
-//! - **Admission.** A turn runs from the request that starts it until its end is seen. At the bound, or on a busy thread,
-//!   the request is refused with `-32001`, or queued if its client asked for that: the client with the fewest running turns
-//!   first, then in the order of arrival. With a bound of 1, other clients are refused everything but interrupts meanwhile.
-//! - **Departure.** The turns of a client that goes away are interrupted, or left to run if it said so; what the server asks
-//!   of it gets the safe answer.
-//! - **Death of the server** fails everything in flight at once; the next request asks for a new one.
+//! - **Admission.** A turn is active from the request that starts it until its end. At the limit, or on a busy thread, the
+//!   request is refused with `-32001`, or queued if its client allows that: the client with the fewest active turns is first,
+//!   then the order of arrival decides. With a limit of 1, other clients may only interrupt while a turn is active.
+//! - **Disconnection.** The turns of a client that disconnects are interrupted, or continue if the client asked for that. Its
+//!   open server requests get the safe response.
+//! - **End of the server.** Every pending request fails at once; the next request starts a new server.
 //!
 //! # Cost
 //!
-//! A message costs one scan of its envelope, one look into the table of threads, and one copy by whoever queues it.
+//! A message costs one scan of its envelope, one lookup in the table of threads, and one copy when it is queued.
 
 mod admission;
 mod client_side;
 mod departure;
 mod early;
+mod limits;
 mod refusal;
 mod server_side;
 mod threads;
@@ -34,16 +35,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use codex_rpc::message::RpcError;
-use serde::{Deserialize, Serialize};
 
-use crate::conventions::{Call, Codex, Conventions};
+use crate::conventions::{CodexConventions, Conventions, MethodKind};
 use crate::splice::Spliced;
 use admission::Queued;
 use early::Early;
+pub use limits::{Counters, Limits, RouterStatus};
 pub(crate) use refusal::{answer, error};
 use threads::Threads;
 
-/// A client's connection, as the caller numbers them. A number is never used again.
+/// A client's connection. The caller assigns the numbers and never uses one twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(u64);
 
@@ -59,53 +60,53 @@ impl ClientId {
     }
 }
 
-/// Names a deadline that the router asked for.
+/// Identifies a timer that the router started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(u64);
+pub struct TimerId(u64);
 
-/// What happened. Exhaustive on purpose: the shell must tell all of it.
+/// An input of the router. Exhaustive on purpose: the shell must report all of them.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// A client connected.
-    Joined(ClientId),
+    ClientConnected(ClientId),
     /// A client sent a frame.
     FromClient(ClientId, &'a Bytes),
-    /// A client is gone; nothing can be sent to it any more.
-    Left(ClientId),
-    /// The server that was asked for runs.
+    /// A client disconnected. Nothing can be sent to it any more.
+    ClientDisconnected(ClientId),
+    /// The server is running, after [`Action::StartServer`].
     ServerUp,
     /// The server sent a frame.
     FromServer(&'a Bytes),
-    /// The server is gone, or could not be started. Everything in flight is answered with this error.
+    /// The server ended, or could not be started. Every pending request fails with this error.
     ServerDown(&'a RpcError),
-    /// The shell takes the server away. Only while [`Router::is_quiet`].
+    /// The shell ends the server. Allowed only while [`Router::is_quiet`].
     ServerRetired,
-    /// A deadline of [`Action::Arm`] has passed.
-    Expired(Ticket),
-    /// Time for the server to give a sign of life.
+    /// A timer of [`Action::StartTimer`] expired.
+    TimerExpired(TimerId),
+    /// The server has been silent: ask it for activity with [`Conventions::ping`].
     Ping,
 }
 
-/// What is to be done. Exhaustive on purpose: the shell must do all of it, in this order.
+/// An output of the router. Exhaustive on purpose: the shell must do all of them, in order.
 #[derive(Debug)]
 pub enum Action<'a> {
-    /// Send this to a client.
+    /// Send a frame to a client.
     ToClient {
-        /// Whom.
+        /// The client.
         client: ClientId,
-        /// What.
+        /// The frame.
         frame: Spliced<'a>,
     },
-    /// Send this to the server.
+    /// Send a frame to the server.
     ToServer {
-        /// What.
+        /// The frame.
         frame: Spliced<'a>,
     },
-    /// Start the server, and tell [`Event::ServerUp`] or [`Event::ServerDown`].
+    /// Start the server, and report [`Event::ServerUp`] or [`Event::ServerDown`].
     StartServer,
-    /// End the server: it refused the handshake. [`Event::ServerDown`] is not wanted for it.
+    /// End the server, because it refused the handshake. Do not report [`Event::ServerDown`] for it.
     StopServer,
-    /// Give a request of the server its safe answer: [`Conventions::decline`].
+    /// Send the server the safe response to its request: [`Conventions::decline`].
     Decline {
         /// The request's id, as JSON.
         id: &'a [u8],
@@ -115,8 +116,8 @@ pub enum Action<'a> {
         params: Option<&'a [u8]>,
     },
     /// Answer a client's `broker/…` request that the router does not answer itself.
-    Call {
-        /// Who asks.
+    BrokerRequest {
+        /// The client that sent it.
         client: ClientId,
         /// The request's id, as JSON.
         id: &'a [u8],
@@ -125,111 +126,25 @@ pub enum Action<'a> {
         /// Its parameters, as JSON.
         params: Option<&'a [u8]>,
     },
-    /// Tell [`Event::Expired`] with this ticket after this time. Tickets that came to nothing are ignored.
-    Arm {
-        /// The ticket.
-        ticket: Ticket,
-        /// The time from now.
+    /// Report [`Event::TimerExpired`] with this id after this time. The router ignores timers that it no longer needs.
+    StartTimer {
+        /// The id of the timer.
+        timer: TimerId,
+        /// The duration from now.
         after: Duration,
     },
 }
 
-/// Where actions go, in order.
-pub type Sink<'s> = &'s mut dyn FnMut(Action<'_>);
+/// The receiver of actions, in order.
+pub type ActionSink<'s> = &'s mut dyn FnMut(Action<'_>);
 
-/// The router's bounds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// How many turns may run at once. Default 8; 1 gives one client at a time the whole server.
-    pub max_active_turns: usize,
-    /// How many requests may be queued. Default 1024.
-    pub max_queued: usize,
-    /// How many bytes of them. Default 64 MiB.
-    pub max_queued_bytes: usize,
-    /// What a refused client is told to wait. Default 1 s.
-    pub retry_after: Duration,
-    /// How long the turn of a departed client may take to end once it was interrupted; then it no longer counts.
-    /// Default 10 s.
-    pub abandon_grace: Duration,
-    /// How many early messages are held. Default 1024.
-    pub max_early_frames: usize,
-    /// How many bytes of them. Default 4 MiB.
-    pub max_early_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_active_turns: 8,
-            max_queued: 1024,
-            max_queued_bytes: 64 * 1024 * 1024,
-            retry_after: Duration::from_secs(1),
-            abandon_grace: Duration::from_secs(10),
-            max_early_frames: 1024,
-            max_early_bytes: 4 * 1024 * 1024,
-        }
-    }
-}
-
-/// What the router counts. All since it was made.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Counters {
-    /// Requests of clients that went to the server.
-    pub requests: u64,
-    /// Turns that were started.
-    pub turns: u64,
-    /// Requests that were refused because the broker was busy.
-    pub refused: u64,
-    /// Requests that waited in the queue.
-    pub queued: u64,
-    /// Notifications that were delivered, each once for every client that got it.
-    pub notifications: u64,
-    /// Notifications that belonged to nobody any more.
-    pub unowned: u64,
-    /// Early messages that nobody claimed or that went over the bound.
-    pub early_dropped: u64,
-    /// Requests of the server that got the safe answer.
-    pub declined: u64,
-    /// Turns that were interrupted because their client went away.
-    pub abandoned: u64,
-    /// Messages that could not be used: malformed, or answers that nobody waits for.
-    pub stray: u64,
-    /// Servers that were lost.
-    pub server_losses: u64,
-}
-
-/// The router's state in numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RouterStatus {
-    /// Clients that have shaken hands.
-    pub clients: usize,
-    /// Turns that count against the bound.
-    pub active_turns: usize,
-    /// The bound.
-    pub limit: usize,
-    /// Requests in the queue.
-    pub queued: usize,
-    /// Requests of clients that the server has not answered.
-    pub in_flight: usize,
-    /// Threads that some client owns.
-    pub owned_threads: usize,
-    /// Early messages that are held.
-    pub early: usize,
-    /// Sums.
-    pub counters: Counters,
-}
-
-/// The state of the server, as far as the router knows it.
+/// The state of the server, as the router knows it.
 #[derive(Debug)]
 enum Server {
     Down,
     Starting,
-    Shaking,
-    /// Its answer to the handshake, raw.
+    Handshaking,
+    /// Its result of the handshake, raw.
     Up(Bytes),
 }
 
@@ -238,32 +153,32 @@ struct Client {
     ready: bool,
     leave_running: bool,
     queue_for: Option<Duration>,
-    unwanted: Vec<String>,
-    /// Its turns that count.
+    opted_out: Vec<String>,
+    /// Its turns that count toward the limit.
     active: usize,
 }
 
-/// A request that the server has not answered.
+/// A request without a response of the server.
 #[derive(Debug)]
 struct Pending {
     asker: Asker,
-    call: Call,
+    kind: MethodKind,
     thread: Option<Box<str>>,
-    /// Whether the thread was nobody's before this request: it is again when the server refuses.
+    /// Whether the thread had no owner before this request. If the server refuses the request, it has none again.
     claimed: bool,
 }
 
 #[derive(Debug)]
 enum Asker {
-    /// A client, and the id that it used.
+    /// A client, and its own id of the request.
     Client(ClientId, Box<[u8]>),
-    /// A client that has gone; `bool` is whether its turns are left to run.
+    /// A disconnected client; `bool` is whether its turns continue.
     Gone(bool),
     Handshake,
     Router,
 }
 
-/// A request of the server that a client has not answered.
+/// A server request without a response of the client.
 #[derive(Debug)]
 struct Asked {
     client: ClientId,
@@ -275,34 +190,34 @@ struct Asked {
 #[derive(Debug)]
 enum Deadline {
     Queue(u64),
-    /// The turn that was asked for by this request, if any, on this thread.
+    /// A turn of a disconnected client, by its thread and, if a client requested it, its request.
     Abandoned(Box<str>, Option<u64>),
 }
 
 /// Routes between many clients and one server. See the [module](self) for its rules.
 #[derive(Debug)]
-pub struct Router<C = Codex> {
+pub struct Router<C = CodexConventions> {
     conventions: C,
     limits: Limits,
     server: Server,
     clients: BTreeMap<ClientId, Client>,
-    /// Whether any client ever opted out of a notification: else nobody has to look.
-    any_unwanted: bool,
+    /// Whether any client ever opted out of a notification. If not, deliveries skip the check.
+    any_opted_out: bool,
     threads: Threads,
     early: Early,
     pending: HashMap<u64, Pending>,
     asked: HashMap<u64, Asked>,
     next_id: u64,
-    /// Frames that wait for the server to be up.
+    /// Frames that wait until the server is up.
     waiting: VecDeque<(ClientId, Bytes)>,
     waiting_bytes: usize,
     queue: VecDeque<Queued>,
-    deadlines: HashMap<Ticket, Deadline>,
+    deadlines: HashMap<TimerId, Deadline>,
     counters: Counters,
 }
 
 impl<C: Conventions> Router<C> {
-    /// A router without clients and without a server.
+    /// Creates a router without clients and without a server.
     pub fn new(conventions: C, limits: Limits) -> Self {
         let early = Early::new(limits.max_early_frames, limits.max_early_bytes);
         Self {
@@ -310,7 +225,7 @@ impl<C: Conventions> Router<C> {
             limits,
             server: Server::Down,
             clients: BTreeMap::new(),
-            any_unwanted: false,
+            any_opted_out: false,
             threads: Threads::default(),
             early,
             pending: HashMap::new(),
@@ -324,55 +239,55 @@ impl<C: Conventions> Router<C> {
         }
     }
 
-    /// The conventions that it was made with.
+    /// The conventions of the server.
     pub fn conventions(&self) -> &C {
         &self.conventions
     }
 
-    /// Takes an event in, and gives the actions that it leads to.
-    pub fn handle(&mut self, event: Event<'_>, sink: Sink<'_>) {
+    /// Handles an event, and passes the resulting actions to `sink`.
+    pub fn handle(&mut self, event: Event<'_>, sink: ActionSink<'_>) {
         match event {
             Event::FromServer(frame) => self.server_frame(frame, sink),
             Event::FromClient(client, frame) => self.client_frame(client, frame, sink),
-            Event::Joined(client) => {
+            Event::ClientConnected(client) => {
                 let ready = self.conventions.handshake().is_none();
                 self.clients.insert(client, Client { ready, ..Client::default() });
             }
-            Event::Left(client) => self.left(client, sink),
+            Event::ClientDisconnected(client) => self.disconnected(client, sink),
             Event::ServerUp => self.server_up(sink),
             Event::ServerDown(error) => self.server_down(error, sink),
             Event::ServerRetired => self.server_retired(sink),
-            Event::Expired(ticket) => self.expired(ticket, sink),
+            Event::TimerExpired(timer) => self.expired(timer, sink),
             Event::Ping => self.ping(sink),
         }
     }
 
-    /// Whether nothing runs and nothing is waited for: the server can be taken away without anybody's loss but that of
-    /// threads that rest.
+    /// Whether no turn is active and no request is pending. The server can end then; only idle threads that were not
+    /// persisted are lost.
     pub fn is_quiet(&self) -> bool {
-        let asks = |pending: &Pending| !matches!(pending.asker, Asker::Router);
+        let of_client = |pending: &Pending| !matches!(pending.asker, Asker::Router);
         self.queue.is_empty()
             && self.waiting.is_empty()
             && !self.threads.any_running()
-            && !self.pending.values().any(asks)
+            && !self.pending.values().any(of_client)
     }
 
-    /// Whether the server has anything to do for anybody, so that its silence may be a fault.
+    /// Whether a request is pending or a turn is active, so that silence of the server can be a fault.
     pub fn is_waiting(&self) -> bool {
         !self.pending.is_empty() || self.threads.any_running()
     }
 
-    /// How many bytes wait inside the router for the server to be up.
+    /// Bytes that wait in the router until the server is up.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
 
-    /// How many clients have shaken hands.
+    /// The number of clients that completed the handshake.
     pub(crate) fn status_clients(&self) -> usize {
         self.clients.values().filter(|client| client.ready).count()
     }
 
-    /// Its state in numbers.
+    /// Returns the state in numbers.
     pub fn status(&self) -> RouterStatus {
         RouterStatus {
             clients: self.status_clients(),
@@ -386,7 +301,7 @@ impl<C: Conventions> Router<C> {
         }
     }
 
-    /// The server's answer to the handshake, as JSON, while it is up.
+    /// The server's result of the handshake, as JSON, while it is up.
     pub fn handshake(&self) -> Option<&[u8]> {
         match &self.server {
             Server::Up(result) => Some(result),
@@ -399,7 +314,7 @@ impl<C: Conventions> Router<C> {
         self.threads.iter().any(|(_, thread)| thread.owner.is_some() && thread.owner != client)
     }
 
-    /// Whether this client has shaken hands. False for one that is gone.
+    /// Whether this client completed the handshake. False for a disconnected client.
     pub fn is_ready(&self, client: ClientId) -> bool {
         self.clients.get(&client).is_some_and(|client| client.ready)
     }
@@ -410,17 +325,17 @@ impl<C: Conventions> Router<C> {
         id
     }
 
-    /// Sends a request of the router's own.
-    fn ask_server(&mut self, asker: Asker, method: &str, params: &serde_json::Value, sink: Sink<'_>) {
+    /// Sends a request of the router itself.
+    fn ask_server(&mut self, asker: Asker, method: &str, params: &serde_json::Value, sink: ActionSink<'_>) {
         let id = self.fresh_id();
         let frame = refusal::request(id, method, params);
-        self.pending.insert(id, Pending { asker, call: Call::Look, thread: None, claimed: false });
+        self.pending.insert(id, Pending { asker, kind: MethodKind::Read, thread: None, claimed: false });
         sink(Action::ToServer { frame: Spliced::whole(&frame) });
     }
 
-    /// Notes that a client's frame has to wait for the server, and asks for one if nobody has.
-    fn wait_for_server(&mut self, client: ClientId, frame: &Bytes, sink: Sink<'_>) {
-        // A copy, so that the client's whole read buffer is not kept.
+    /// Holds a client's frame until the server is up, and starts the server if necessary.
+    fn wait_for_server(&mut self, client: ClientId, frame: &Bytes, sink: ActionSink<'_>) {
+        // A copy, so that the client's whole read buffer is not kept alive.
         self.waiting.push_back((client, Bytes::copy_from_slice(frame)));
         self.waiting_bytes += frame.len();
         if matches!(self.server, Server::Down) {
@@ -429,17 +344,17 @@ impl<C: Conventions> Router<C> {
         }
     }
 
-    fn server_up(&mut self, sink: Sink<'_>) {
+    fn server_up(&mut self, sink: ActionSink<'_>) {
         match self.conventions.handshake() {
-            None => self.shaken(Bytes::from_static(b"null"), sink),
+            None => self.handshake_done(Bytes::from_static(b"null"), sink),
             Some(handshake) => {
-                self.server = Server::Shaking;
+                self.server = Server::Handshaking;
                 self.ask_server(Asker::Handshake, &handshake.method, &handshake.params, sink);
             }
         }
     }
 
-    fn shaken(&mut self, result: Bytes, sink: Sink<'_>) {
+    pub(super) fn handshake_done(&mut self, result: Bytes, sink: ActionSink<'_>) {
         if let Some(done) = self.conventions.handshake().and_then(|handshake| handshake.done) {
             let frame = refusal::notification(&done, None);
             sink(Action::ToServer { frame: Spliced::whole(&frame) });
@@ -451,7 +366,7 @@ impl<C: Conventions> Router<C> {
         }
     }
 
-    fn ping(&mut self, sink: Sink<'_>) {
+    fn ping(&mut self, sink: ActionSink<'_>) {
         if matches!(self.server, Server::Up(_))
             && let Some((method, params)) = self.conventions.ping()
         {
@@ -459,15 +374,15 @@ impl<C: Conventions> Router<C> {
         }
     }
 
-    fn arm(&mut self, deadline: Deadline, after: Duration, sink: Sink<'_>) {
-        let ticket = Ticket(self.fresh_id());
-        self.deadlines.insert(ticket, deadline);
-        sink(Action::Arm { ticket, after });
+    fn start_timer(&mut self, deadline: Deadline, after: Duration, sink: ActionSink<'_>) {
+        let timer = TimerId(self.fresh_id());
+        self.deadlines.insert(timer, deadline);
+        sink(Action::StartTimer { timer, after });
     }
 
-    fn expired(&mut self, ticket: Ticket, sink: Sink<'_>) {
-        match self.deadlines.remove(&ticket) {
-            Some(Deadline::Queue(order)) => self.give_up_waiting(order, sink),
+    fn expired(&mut self, timer: TimerId, sink: ActionSink<'_>) {
+        match self.deadlines.remove(&timer) {
+            Some(Deadline::Queue(order)) => self.queue_deadline(order, sink),
             Some(Deadline::Abandoned(thread, request)) if self.threads.forget_turn(&thread, request) => {
                 self.pump(sink);
                 self.settle(sink);

@@ -1,4 +1,4 @@
-//! The messages that the router writes itself.
+//! The messages that the router creates itself.
 
 use bytes::Bytes;
 use codex_rpc::message::RpcError;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Limits;
 use crate::splice::Decimal;
 
-/// A request of the router's own.
+/// Creates a request of the router.
 pub(super) fn request(id: u64, method: &str, params: &Value) -> Bytes {
     let mut text = b"{\"id\":".to_vec();
     text.extend_from_slice(Decimal::new(id).text());
@@ -19,7 +19,7 @@ pub(super) fn request(id: u64, method: &str, params: &Value) -> Bytes {
     text.into()
 }
 
-/// A notification of the router's own.
+/// Creates a notification of the router.
 pub(super) fn notification(method: &str, params: Option<&Value>) -> Bytes {
     match params {
         Some(params) => json!({ "method": method, "params": params }).to_string().into(),
@@ -27,7 +27,7 @@ pub(super) fn notification(method: &str, params: Option<&Value>) -> Bytes {
     }
 }
 
-/// An answer to the request with this id, which is JSON already, as is the value. `member` is `result` or `error`.
+/// Creates the response to a request. `id` and `value` are JSON; `member` is `result` or `error`.
 pub(crate) fn answer(id: &[u8], member: &str, value: &[u8]) -> Bytes {
     let mut text = Vec::with_capacity(id.len() + value.len() + 24);
     text.extend_from_slice(b"{\"id\":");
@@ -40,13 +40,13 @@ pub(crate) fn answer(id: &[u8], member: &str, value: &[u8]) -> Bytes {
     text.into()
 }
 
-/// An error answer.
+/// Creates an error response.
 pub(crate) fn error(id: &[u8], error: &RpcError) -> Bytes {
     let text = serde_json::to_vec(error).unwrap_or_else(|_| b"{\"code\":-32603,\"message\":\"\"}".to_vec());
     answer(id, "error", &text)
 }
 
-/// What a client is told that gets no turn now.
+/// The error for a request that cannot start a turn now.
 pub(super) fn busy(limits: &Limits, active: usize) -> RpcError {
     let data = json!({
         "reason": "broker_busy",
@@ -57,8 +57,8 @@ pub(super) fn busy(limits: &Limits, active: usize) -> RpcError {
     RpcError::new(RpcError::SERVER_BUSY, "The shared server is busy with other turns.").with_data(data)
 }
 
-/// What a client is told that would drive another's thread.
+/// The error for a request that names another client's thread.
 pub(super) fn owned(thread: &str) -> RpcError {
-    RpcError::new(RpcError::INVALID_REQUEST, "Another client drives this thread.")
+    RpcError::new(RpcError::INVALID_REQUEST, "Another client owns this thread.")
         .with_data(json!({ "reason": "thread_owned", "threadId": thread }))
 }

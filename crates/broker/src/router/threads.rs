@@ -1,43 +1,44 @@
-//! Whose threads are, and what runs on them.
+//! The threads of the server: their owners and their turns.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::ClientId;
 use crate::conventions::NamedTurn;
+use crate::trace::event;
 
-/// More threads than these that belong to nobody and rest are not remembered.
-const MAX_RESTING: usize = 4096;
+/// The largest number of idle threads without an owner that are remembered.
+const MAX_IDLE: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(super) struct Thread {
     pub(super) owner: Option<ClientId>,
     pub(super) watchers: Vec<ClientId>,
-    /// The thread for which this one works, if it is a sub-agent's.
+    /// The root thread, if this is a sub-agent's thread.
     pub(super) root: Option<Box<str>>,
-    /// The turn that the server says runs.
+    /// The active turn, from the server's notifications.
     pub(super) running: Option<String>,
-    /// The turn that ended last.
+    /// The last turn that ended.
     pub(super) ended: Option<String>,
     pub(super) stream: Option<Stream>,
 }
 
-/// A turn that a client asked for.
+/// A turn that a client requested.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) client: ClientId,
     /// The router's id of the request.
     pub(super) request: u64,
     pub(super) answered: bool,
-    /// The ids by which it goes: a review has two.
+    /// Its ids: a review has two.
     pub(super) turns: Vec<String>,
 }
 
 impl Thread {
-    fn rests(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.owner.is_none() && self.watchers.is_empty() && self.running.is_none() && self.stream.is_none()
     }
 
-    /// The ids of the turns that run here, the one that the client knows first.
+    /// Returns the ids of the active turns, the one that the client knows first.
     pub(super) fn turns(&self) -> Vec<&str> {
         let mut turns: Vec<&str> =
             self.stream.iter().flat_map(|stream| &stream.turns).map(String::as_str).collect();
@@ -54,8 +55,8 @@ pub(super) struct Threads {
     map: HashMap<Box<str>, Thread>,
     active: usize,
     running: usize,
-    /// Those that belong to nobody and rest, the oldest in front.
-    resting: VecDeque<Box<str>>,
+    /// Idle threads without an owner, the oldest first.
+    idle: VecDeque<Box<str>>,
 }
 
 impl Threads {
@@ -63,7 +64,7 @@ impl Threads {
         self.map.get(thread)
     }
 
-    /// How many turns that clients asked for run.
+    /// The number of active turns that clients requested.
     pub(super) fn active(&self) -> usize {
         self.active
     }
@@ -80,54 +81,58 @@ impl Threads {
         self.map.iter().map(|(id, thread)| (&**id, thread))
     }
 
-    /// Whether another client than this has the thread.
+    /// Whether another client owns the thread.
     pub(super) fn is_foreign(&self, thread: &str, client: ClientId) -> bool {
         self.map.get(thread).and_then(|thread| thread.owner).is_some_and(|owner| owner != client)
     }
 
-    /// Gives a thread, and those that work for it, to a client. True if it was nobody's before.
+    /// Makes a client the owner of a thread and of its sub-agents' threads. Returns whether it had no owner before.
     pub(super) fn own(&mut self, thread: &str, client: ClientId) -> bool {
         let entry = self.map.entry(thread.into()).or_default();
         let fresh = entry.owner.is_none();
+        if entry.owner != Some(client) {
+            event!(DEBUG, thread, client = client.number(), "thread owner changed");
+        }
         entry.owner = Some(client);
         self.spread(thread);
         fresh
     }
 
-    /// Notes a thread that is nobody's.
+    /// Adds a thread without an owner.
     pub(super) fn unowned(&mut self, thread: &str) {
         self.map.entry(thread.into()).or_default();
-        self.rest(thread);
+        self.note_idle(thread);
     }
 
-    /// Takes a thread, and those that work for it, from whoever has it.
+    /// Removes the owner of a thread and of its sub-agents' threads.
     pub(super) fn disown(&mut self, thread: &str) {
         if let Some(entry) = self.map.get_mut(thread) {
+            event!(DEBUG, thread, "thread owner removed");
             entry.owner = None;
             self.spread(thread);
-            self.rest(thread);
+            self.note_idle(thread);
         }
     }
 
-    /// Lets the owner and the watchers of a thread be those of the threads that work for it.
+    /// Copies the owner and the watchers of a thread to its sub-agents' threads.
     fn spread(&mut self, root: &str) {
         let Some(entry) = self.map.get(root) else { return };
         let (owner, watchers) = (entry.owner, entry.watchers.clone());
-        let mut resting = Vec::new();
+        let mut idle = Vec::new();
         for (id, thread) in &mut self.map {
             if thread.root.as_deref() == Some(root) {
                 thread.owner = owner;
                 thread.watchers.clone_from(&watchers);
-                if thread.rests() {
-                    resting.push(id.clone());
+                if thread.is_idle() {
+                    idle.push(id.clone());
                 }
             }
         }
-        self.resting.extend(resting);
+        self.idle.extend(idle);
         self.trim();
     }
 
-    /// Notes that a thread works for another. False when it is known already.
+    /// Adds a sub-agent's thread. Returns false if the thread is known already, or its parent is not.
     pub(super) fn attribute(&mut self, thread: &str, parent: &str) -> bool {
         if thread == parent || self.map.contains_key(thread) {
             return false;
@@ -141,16 +146,16 @@ impl Threads {
             root: Some(root),
             ..Thread::default()
         };
-        let rests = entry.rests();
+        let is_idle = entry.is_idle();
         self.map.insert(thread.into(), entry);
-        if rests {
-            self.resting.push_back(thread.into());
+        if is_idle {
+            self.idle.push_back(thread.into());
             self.trim();
         }
         true
     }
 
-    /// The thread on which a turn of this id runs or ran last.
+    /// Returns the thread on which this turn is active, or was the last to end.
     pub(super) fn of_turn(&self, turn: &str) -> Option<Box<str>> {
         let found = self
             .map
@@ -170,11 +175,11 @@ impl Threads {
             entry.watchers.push(client);
         }
         self.spread(&root);
-        self.rest(&root);
+        self.note_idle(&root);
         true
     }
 
-    /// The threads that a client owns, or watches.
+    /// Returns the threads that a client owns, and those that it watches.
     pub(super) fn of_client(&self, client: ClientId) -> (Vec<Box<str>>, Vec<Box<str>>) {
         let owned = self.map.iter().filter(|(_, thread)| thread.owner == Some(client));
         let watched = self.map.iter().filter(|(_, thread)| thread.watchers.contains(&client));
@@ -185,7 +190,7 @@ impl Threads {
         (owned, watched)
     }
 
-    /// A client asked for a turn.
+    /// Adds a turn that a client requested.
     pub(super) fn begin(&mut self, thread: &str, client: ClientId, request: u64) {
         let entry = self.map.entry(thread.into()).or_default();
         let stream = Stream { client, request, answered: false, turns: Vec::new() };
@@ -194,7 +199,7 @@ impl Threads {
         }
     }
 
-    /// The server answered the request for a turn. True if the turn still runs.
+    /// Handles the result of a request for a turn. Returns whether the turn is still active.
     pub(super) fn answered(&mut self, thread: &str, request: u64, turn: Option<String>) -> bool {
         let Some(entry) = self.map.get_mut(thread) else { return false };
         let ended = entry.ended.is_some() && entry.ended == turn;
@@ -213,7 +218,7 @@ impl Threads {
         true
     }
 
-    /// The server refused the request for a turn. Gives whose it was, if it counted.
+    /// Handles the refusal of a request for a turn. Returns its client, if the turn counted.
     pub(super) fn refused(&mut self, thread: &str, request: u64) -> Option<ClientId> {
         let entry = self.map.get(thread)?;
         entry.stream.as_ref().filter(|stream| stream.request == request)?;
@@ -236,7 +241,7 @@ impl Threads {
         }
     }
 
-    /// A turn ended. Gives the client whose turn it was, if it counted.
+    /// Handles the end of a turn. Returns its client, if the turn counted.
     pub(super) fn turn_ended(&mut self, thread: &str, turn: Option<&str>) -> Option<ClientId> {
         let entry = self.map.get_mut(thread)?;
         if turn.is_some() && entry.ended.as_deref() == turn {
@@ -246,38 +251,37 @@ impl Threads {
             let known = turn.is_none_or(|turn| stream.turns.iter().any(|known| known == turn));
             known || !stream.answered || stream.turns.is_empty()
         });
-        // A review's turn runs under another id than it ends with.
+        // A review has one id while it is active, and another when it ends.
         let is_running = is_stream || turn.is_none() || entry.running.as_deref() == turn;
         entry.ended = turn.map(str::to_owned).or(entry.ended.take());
         if is_running && entry.running.take().is_some() {
             self.running -= 1;
         }
         let client = if is_stream { self.end_stream(thread) } else { None };
-        self.rest(thread);
+        self.note_idle(thread);
         client
     }
 
-    /// A thread is gone from the server. Gives the client whose turn counted.
-    pub(super) fn gone(&mut self, thread: &str) -> Option<ClientId> {
+    /// Removes a closed thread. Returns the client whose turn counted.
+    pub(super) fn closed(&mut self, thread: &str) -> Option<ClientId> {
         let entry = self.map.remove(thread)?;
         self.running -= usize::from(entry.running.is_some());
         self.active -= usize::from(entry.stream.is_some());
         entry.stream.map(|stream| stream.client)
     }
 
-    /// What ran on the thread when its client went away counts no longer, unless it has made place for another turn. True
-    /// if anything did; with the client whose turn it was.
+    /// Stops counting the turn of a disconnected client, unless another turn has replaced it. Returns whether there was one.
     pub(super) fn forget_turn(&mut self, thread: &str, request: Option<u64>) -> bool {
         let Some(entry) = self.map.get_mut(thread) else { return false };
         let is_same = entry.stream.as_ref().map(|stream| stream.request) == request;
-        // Without a request there is nothing to know the turn by: one that runs for a new owner is another.
+        // Without a request the turn cannot be identified: with a new owner, it is another turn.
         if !is_same || (request.is_none() && entry.owner.is_some()) {
             return false;
         }
         let ran = entry.running.take().is_some();
         self.running -= usize::from(ran);
         let counted = self.end_stream(thread).is_some();
-        self.rest(thread);
+        self.note_idle(thread);
         ran || counted
     }
 
@@ -287,18 +291,18 @@ impl Threads {
         Some(stream.client)
     }
 
-    /// Puts a thread that is nobody's and rests in the line of those that are forgotten when there are too many.
-    fn rest(&mut self, thread: &str) {
-        if self.map.get(thread).is_some_and(Thread::rests) {
-            self.resting.push_back(thread.into());
+    /// Adds an idle thread without an owner to those that are forgotten when there are too many.
+    fn note_idle(&mut self, thread: &str) {
+        if self.map.get(thread).is_some_and(Thread::is_idle) {
+            self.idle.push_back(thread.into());
             self.trim();
         }
     }
 
     fn trim(&mut self) {
-        while self.resting.len() > MAX_RESTING {
-            let Some(oldest) = self.resting.pop_front() else { break };
-            if self.map.get(&oldest).is_some_and(Thread::rests) {
+        while self.idle.len() > MAX_IDLE {
+            let Some(oldest) = self.idle.pop_front() else { break };
+            if self.map.get(&oldest).is_some_and(Thread::is_idle) {
                 self.map.remove(&oldest);
             }
         }

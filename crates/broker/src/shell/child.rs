@@ -1,4 +1,4 @@
-//! The server: its start, its task, its end.
+//! The server: its start, its task and its end.
 
 use std::future::Future as _;
 use std::pin::pin;
@@ -20,18 +20,19 @@ use super::state::{Port, Server, State};
 use crate::conventions::Conventions;
 use crate::fingerprint::Fingerprint;
 use crate::router::Event;
+use crate::trace::event;
 
-/// How much is read from the server at once, in bytes.
+/// The size of one read from the server, in bytes.
 const READ: usize = 64 * 1024;
-/// How long the end of a process is waited for after the end of its output, and the other way round.
+/// The longest wait for the exit of a process after the end of its output, and for the end of the output after the exit.
 const EXIT_WAIT: Duration = Duration::from_millis(300);
-/// How long clients are given to read what they are told last.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-/// The end of a server that does not answer: nothing is to be waited for.
-const AT_ONCE: Grace = Grace { stdin: Duration::ZERO, term: Duration::from_millis(50) };
+/// The longest wait for clients to read their last messages.
+const LAST_WRITES: Duration = Duration::from_millis(500);
+/// The shutdown of a server that does not respond: there is nothing to wait for.
+const IMMEDIATE: Grace = Grace { stdin: Duration::ZERO, term: Duration::from_millis(50) };
 
 impl<C: Conventions + Clone> Hub<C> {
-    /// Starts a server, once the one before is gone: it may hold locks that the new one needs.
+    /// Starts a server after the previous one ended: that may hold locks that the new one needs.
     pub(super) fn start_server(self: &Arc<Self>, state: &mut State<C>) {
         let (hub, previous, epoch) = (Arc::clone(self), state.previous.take(), state.epoch);
         tokio::spawn(async move {
@@ -42,12 +43,12 @@ impl<C: Conventions + Clone> Hub<C> {
         });
     }
 
-    /// Parts from the server and sees to its end. What is in flight must have been failed, or nothing be in flight.
-    pub(super) fn take_server_away(&self, state: &mut State<C>) {
+    /// Removes the server and shuts it down. No request may be pending, or all must have failed.
+    pub(super) fn remove_server(&self, state: &mut State<C>) {
         state.epoch += 1;
         state.stale_since = None;
         let Some(server) = state.server.take() else { return };
-        // Its task finds that it is another's by now, and lets go of its output.
+        // Its task sees the new epoch and closes the output.
         server.port.waker.wake_by_ref();
         if let Some(child) = server.child {
             state.previous = Some(child.clone());
@@ -56,23 +57,25 @@ impl<C: Conventions + Clone> Hub<C> {
         }
     }
 
-    /// Takes the server away while nobody needs it. True if there was one.
+    /// Ends the server while it is idle. Returns whether there was one.
     pub(super) fn retire(&self, state: &mut State<C>, why: &str) -> bool {
         if state.server.is_none() || !state.router.is_quiet() {
             return false;
         }
-        self.log.say(&format!("the server is ended: {why}"));
-        self.take_server_away(state);
+        self.log.write(&format!("the server is stopped: {why}"));
+        event!(INFO, reason = why, "server stopped");
+        self.remove_server(state);
         state.route(Event::ServerRetired);
         true
     }
 
-    /// Ends a server that is not able to go on, and fails what is in flight.
-    pub(super) fn give_up_server(self: &Arc<Self>, state: &mut State<C>, why: &str) {
-        self.log.say(&format!("the server is given up: {why}"));
+    /// Ends a server that does not respond, and fails the pending requests.
+    pub(super) fn abort_server(self: &Arc<Self>, state: &mut State<C>, why: &str) {
+        self.log.write(&format!("the server is aborted: {why}"));
+        event!(WARN, reason = why, "server aborted");
         if let Some(child) = state.server.as_ref().and_then(|server| server.child.clone()) {
             state.previous = Some(child.clone());
-            tokio::spawn(async move { child.shutdown(AT_ONCE).await });
+            tokio::spawn(async move { child.shutdown(IMMEDIATE).await });
         }
         if let Some(server) = &state.server {
             server.port.waker.wake_by_ref();
@@ -82,28 +85,29 @@ impl<C: Conventions + Clone> Hub<C> {
         self.follow_up(state);
     }
 
-    /// Restarts the server if the files that it read have changed and nobody is in the middle of something.
+    /// Restarts the server if files that it read have changed and no turn is active.
     pub(super) fn refresh_server(&self, state: &mut State<C>) {
         let Some(server) = &state.server else { return };
-        if server.files == Fingerprint::of(&self.options.watched) {
+        if server.files == Fingerprint::of(&self.options.watched_files) {
             return;
         }
         let since = *state.stale_since.get_or_insert_with(Instant::now);
-        // A client between two turns would lose its thread; it is not waited for without end.
-        let patient = state.router.others_own_threads(None) && since.elapsed() < self.options.stale_patience;
-        if !patient {
-            self.retire(state, "its login, configuration or program has changed");
+        // A client between two turns would lose its thread. The wait for it is limited.
+        let wait = state.router.others_own_threads(None) && since.elapsed() < self.options.stale_patience;
+        if !wait {
+            self.retire(state, "its login, configuration or program changed");
         }
     }
 }
 
 async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>, epoch: u64) {
-    let files = Fingerprint::of(&hub.options.watched);
-    let connection = match (hub.options.launch.0)() {
+    let files = Fingerprint::of(&hub.options.watched_files);
+    let connection = match (hub.options.launcher.0)() {
         Ok(connection) => connection,
         Err(error) => {
-            let message = format!("the server could not be started: {error}");
-            hub.log.say(&message);
+            let message = format!("cannot start the server: {error}");
+            hub.log.write(&message);
+            event!(ERROR, error = %error, "server not started");
             let data = json!({ "reason": "server_not_started" });
             let error = RpcError::new(RpcError::INTERNAL_ERROR, message).with_data(data);
             let mut state = hub.lock();
@@ -119,7 +123,7 @@ async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>, epoch: u64) {
         match &child {
             Some(child) => {
                 child.wait().await;
-                // What it said before its end is still in the pipe.
+                // Its last output is still in the pipe.
                 tokio::time::sleep(EXIT_WAIT).await;
             }
             None => std::future::pending().await,
@@ -135,7 +139,8 @@ async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>, epoch: u64) {
     let error = explain(child.as_ref()).await;
     let mut state = hub.lock();
     if state.epoch == epoch {
-        hub.log.say(&error.message);
+        hub.log.write(&error.message);
+        event!(WARN, reason = %error.message, "server ended");
         state.lose_server(&error);
         hub.follow_up(&mut state);
         state.note_presence();
@@ -153,13 +158,14 @@ fn install<C: Conventions + Clone>(
     let (reader, writer, child) = connection.into_parts();
     let mut state = hub.lock();
     if state.epoch != epoch {
-        // The broker ends.
+        // The broker is ending.
         return None;
     }
     let pid = child.as_ref().map(ChildHandle::id);
-    hub.log.say(&format!("a server was started, process {pid:?}"));
+    hub.log.write(&format!("the server was started, process {pid:?}"));
+    event!(INFO, pid, "server started");
     let (now, port) = (Instant::now(), Port::new(writer));
-    state.server = Some(Server { port, child: child.clone(), files, heard: now, pinged: None });
+    state.server = Some(Server { port, child: child.clone(), files, last_activity: now, pinged: None });
     state.stale_since = None;
     state.server_starts += 1;
     state.route(Event::ServerUp);
@@ -167,7 +173,7 @@ fn install<C: Conventions + Clone>(
     Some((reader, child))
 }
 
-/// Writes what waits for the server, then reads and routes. Ready when it has ended or is another by now.
+/// Writes the queue of the server, then reads and routes. Ready when the server ended or was replaced.
 fn poll<C: Conventions + Clone>(
     hub: &Arc<Hub<C>>,
     epoch: u64,
@@ -183,7 +189,7 @@ fn poll<C: Conventions + Clone>(
         server.port.waker.clone_from(cx.waker());
         if server.port.out.len() > 0 {
             server.port.flush();
-            // Clients may be waiting for this.
+            // Clients may be waiting for free space in the queue.
             hub.follow_up(&mut state);
         }
     }
@@ -192,18 +198,18 @@ fn poll<C: Conventions + Clone>(
         match pin!(reader.read_buf(buffer)).poll(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(count)) if count > 0 => {}
-            // What was said without a newline at the very end is no message.
+            // An incomplete line at the end is not a message.
             Poll::Ready(_) => return Poll::Ready(()),
         }
         let mut state = hub.lock();
         let current = state.epoch == epoch;
         let Some(server) = state.server.as_mut().filter(|_| current) else { return Poll::Ready(()) };
-        server.heard = Instant::now();
+        server.last_activity = Instant::now();
         server.pinged = None;
         while let Ok(Some(frame)) = codec.decode(buffer) {
             match frame {
                 Frame::Message(frame) => state.route(Event::FromServer(&frame)),
-                Frame::Noise(noise) => say_noise(hub, &noise),
+                Frame::Noise(noise) => log_noise(hub, &noise),
             }
         }
         hub.follow_up(&mut state);
@@ -213,21 +219,21 @@ fn poll<C: Conventions + Clone>(
     }
 }
 
-fn say_noise<C: Conventions + Clone>(hub: &Hub<C>, noise: &Noise) {
+fn log_noise<C: Conventions + Clone>(hub: &Hub<C>, noise: &Noise) {
     let excerpt = String::from_utf8_lossy(&noise.excerpt()[..noise.excerpt().len().min(200)]).into_owned();
-    hub.log.say(&format!("noise from the server, {} bytes: {}", noise.length(), excerpt.escape_debug()));
+    hub.log.write(&format!("noise from the server, {} bytes: {}", noise.length(), excerpt.escape_debug()));
 }
 
-/// Why the server is gone, with its exit and what it said on stderr.
+/// Describes the end of the server, with its exit and its last lines on stderr.
 async fn explain(child: Option<&ChildHandle>) -> RpcError {
     let Some(child) = child else {
         let data = json!({ "reason": "server_exited" });
         return RpcError::new(RpcError::INTERNAL_ERROR, "the server closed the connection").with_data(data);
     };
-    // One that closed its output and lives on is of no use to anybody.
+    // A server that closed its output but still runs is of no use.
     let exit = match tokio::time::timeout(EXIT_WAIT, child.wait()).await {
         Ok(exit) => exit,
-        Err(_) => child.shutdown(AT_ONCE).await,
+        Err(_) => child.shutdown(IMMEDIATE).await,
     };
     let tail = exit.stderr_tail.trim_end();
     let last = tail.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
@@ -240,7 +246,7 @@ pub(super) async fn finish<C: Conventions + Clone>(hub: &Arc<Hub<C>>) {
     let previous = {
         let mut state = hub.lock();
         let quiet = state.router.is_quiet();
-        hub.take_server_away(&mut state);
+        hub.remove_server(&mut state);
         if quiet {
             state.route(Event::ServerRetired);
         } else {
@@ -255,12 +261,12 @@ pub(super) async fn finish<C: Conventions + Clone>(hub: &Arc<Hub<C>>) {
     if let Some(previous) = previous {
         previous.shutdown(hub.options.grace).await;
     }
-    let told = async {
+    let written = async {
         while hub.lock().ports.values().any(|port| port.out.len() > 0 && !port.failed) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    drop(tokio::time::timeout(LAST_WORDS, told).await);
+    drop(tokio::time::timeout(LAST_WRITES, written).await);
     let mut state = hub.lock();
     for (_, port) in state.ports.drain() {
         port.waker.wake();

@@ -17,7 +17,7 @@ use super::state::Port;
 use crate::conventions::Conventions;
 use crate::router::{ClientId, Event};
 
-/// How much is read from a client at once, in bytes.
+/// The size of one read from a client, in bytes.
 const READ: usize = 16 * 1024;
 
 pub(super) fn spawn<C: Conventions + Clone>(hub: &Arc<Hub<C>>, connection: Connection) {
@@ -27,7 +27,7 @@ pub(super) fn spawn<C: Conventions + Clone>(hub: &Arc<Hub<C>>, connection: Conne
         let client = ClientId::new(state.next_client);
         state.next_client += 1;
         state.ports.insert(client, Port::new(writer));
-        state.route(Event::Joined(client));
+        state.route(Event::ClientConnected(client));
         state.note_presence();
         hub.refresh_server(&mut state);
         hub.follow_up(&mut state);
@@ -52,7 +52,7 @@ struct Task<C: Conventions + Clone> {
 }
 
 impl<C: Conventions + Clone> Task<C> {
-    /// Writes what waits, then reads and routes. Ready when the client is gone.
+    /// Writes the queue, then reads and routes. Ready when the client is disconnected.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let hub = Arc::clone(&self.hub);
         let failed = {
@@ -75,7 +75,7 @@ impl<C: Conventions + Clone> Task<C> {
             match pin!(self.reader.read_buf(&mut self.buffer)).poll(cx) {
                 Poll::Pending => {
                     if self.buffer.is_empty() {
-                        // Many clients are silent most of the time.
+                        // Many clients are idle most of the time: free the buffer.
                         self.buffer = BytesMut::new();
                     }
                     return Poll::Pending;
@@ -111,7 +111,7 @@ impl<C: Conventions + Clone> Task<C> {
     }
 }
 
-/// The answer to a line that is no message.
+/// Creates the error for a line that is not a message.
 fn refuse(kind: NoiseKind, limit: usize) -> Bytes {
     let message = match kind {
         NoiseKind::TooLong => format!("a frame is over the limit of {limit} bytes"),

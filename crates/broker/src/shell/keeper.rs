@@ -1,4 +1,4 @@
-//! The task that watches the clock.
+//! The task that handles deadlines and checks the server and the clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use crate::conventions::Conventions;
 use crate::deadline::due;
 use crate::router::{ClientId, Event};
 
-/// How often it looks while there is a server or a client.
-const LOOK: Duration = Duration::from_millis(250);
+/// The interval of checks while there is a server or a client.
+const CHECK: Duration = Duration::from_millis(250);
 
 pub(super) async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>) {
     loop {
         let next = {
             let mut state = hub.lock();
-            if look(hub, &mut state) {
+            if check(hub, &mut state) {
                 return;
             }
-            next_look(hub, &state)
+            next_check(hub, &state)
         };
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
@@ -31,12 +31,12 @@ pub(super) async fn run<C: Conventions + Clone>(hub: &Arc<Hub<C>>) {
     }
 }
 
-/// Does what is due. True when the broker is to end.
-fn look<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) -> bool {
+/// Handles what is due. Returns true when the broker must end.
+fn check<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) -> bool {
     let now = Instant::now();
     while let Some(entry) = state.timers.first_entry().filter(|entry| entry.key().0 <= now) {
-        let ((_, ticket), ()) = entry.remove_entry();
-        state.route(Event::Expired(ticket));
+        let ((_, timer), ()) = entry.remove_entry();
+        state.route(Event::TimerExpired(timer));
     }
     let slow: Vec<ClientId> = state
         .ports
@@ -47,26 +47,26 @@ fn look<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) -> bool
         .map(|(client, _)| *client)
         .collect();
     for client in slow {
-        state.doom(client, format!("read nothing for {:?}", hub.options.max_stall));
+        state.note_slow_client(client, format!("read nothing for {:?}", hub.options.max_stall));
     }
     hub.follow_up(state);
-    listen(hub, state);
+    check_server(hub, state);
     hub.serve_releases(state);
     hub.refresh_server(state);
     state.note_presence();
     if state.idle_since.is_some_and(|since| now.duration_since(since) >= hub.options.child_idle) {
-        hub.retire(state, "nobody needs it");
+        hub.retire(state, "it is idle");
     }
     hub.follow_up(state);
     let unattended =
         state.alone_since.is_some_and(|since| now.duration_since(since) >= hub.options.max_unattended);
     if unattended && state.server.is_some() && !state.router.is_quiet() {
-        hub.give_up_server(state, "what was left to run did not end in time");
+        hub.abort_server(state, "turns without a client did not end in time");
         state.note_presence();
     }
     let idle = state.alone_since.is_some_and(|since| now.duration_since(since) >= hub.options.broker_idle);
     if idle && state.idle_since.is_some() && state.end.is_none() {
-        hub.log.say("nobody came for long");
+        hub.log.write("the broker is idle");
         hub.end(state, End::Now);
     }
     match state.end {
@@ -76,9 +76,9 @@ fn look<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) -> bool
     }
 }
 
-/// Sees to it that a server that does not answer is told from one that is slow: the first is stopped, as the system says,
-/// or has been silent for very long after it was asked for a sign of life.
-fn listen<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) {
+/// Ends a server that does not respond: its process is stopped, or it was silent for too long after it was asked for
+/// activity. A slow server is left alone.
+fn check_server<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) {
     let liveness = hub.options.liveness;
     let Some(silence) = state.silence() else { return };
     let Some(server) = &mut state.server else { return };
@@ -94,19 +94,19 @@ fn listen<C: Conventions + Clone>(hub: &Arc<Hub<C>>, state: &mut State<C>) {
     let stopped = unanswered >= liveness.stopped_after
         && server.child.as_ref().is_some_and(|child| process::is_group_stopped(child.id()));
     if stopped {
-        hub.give_up_server(state, "the server process was stopped and does not answer");
+        hub.abort_server(state, "the server process was stopped and does not respond");
     } else if unanswered >= liveness.wedged_after {
-        let why = format!("the server has not answered for {:?}", liveness.wedged_after);
-        hub.give_up_server(state, &why);
+        let why = format!("the server has not responded for {:?}", liveness.wedged_after);
+        hub.abort_server(state, &why);
     }
 }
 
-fn next_look<C: Conventions + Clone>(hub: &Hub<C>, state: &State<C>) -> Instant {
+fn next_check<C: Conventions + Clone>(hub: &Hub<C>, state: &State<C>) -> Instant {
     let now = Instant::now();
     let soon = if state.server.is_some() || !state.ports.is_empty() || state.end.is_some() {
-        now + LOOK
+        now + CHECK
     } else {
-        // Alone: the next thing to happen is the end.
+        // No clients and no server: the next event is the end of the broker.
         let idle = hub.options.broker_idle;
         state.alone_since.and_then(|since| since.checked_add(idle)).unwrap_or_else(|| due(idle))
     };

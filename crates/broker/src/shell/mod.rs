@@ -1,8 +1,8 @@
 //! The shell around the router: sockets, the server's process, the clock.
 //!
-//! The router and everything that waits to be written stand behind one lock, which is held while one read's worth of frames is
-//! routed and written, and never across an await. Each connection has one task, which reads, and writes what its socket did
-//! not take at once; whoever routes a frame writes it right away if it can, so that a message crosses no task on its way.
+//! One lock protects the router and the queues of bytes to write. It is held while the frames of one read are routed and
+//! written, and never across an await. Each connection has one task, which reads, and writes what its socket did not accept at
+//! once. The task that routes a frame writes it at once if possible, so that a message normally crosses no other task.
 //!
 //! ```text
 //!  client task ─► lock: decode, route, write ─► server's stdin
@@ -22,17 +22,17 @@ use codex_rpc::transport::Connection;
 use tokio::sync::Notify;
 
 use crate::conventions::Conventions;
-use crate::serve::ServeOptions;
+use crate::options::ServeOptions;
 pub(crate) use state::End;
 use state::State;
 
-/// What all tasks of a broker share.
+/// The state that all tasks of a broker share.
 pub(crate) struct Hub<C: Conventions> {
     pub(crate) options: ServeOptions<C>,
     state: Mutex<State<C>>,
-    /// Told when the keeper must look sooner than it planned.
+    /// Notified when the keeper must run sooner than planned.
     pub(crate) attention: Notify,
-    /// Told when it takes no new clients any more.
+    /// Notified when the broker stops accepting clients.
     closed: Notify,
     pub(crate) log: crate::log::Log,
 }
@@ -44,37 +44,38 @@ impl<C: Conventions + Clone> Hub<C> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<C>> {
-        // A panic in one task must not take the others with it: the router's state is whole between events.
+        // A panic in one task must not affect the others: the router's state is consistent between events.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what routed events left to do: writes, the end of clients that do not read, broker calls, a new server.
+    /// Does the work that routed events requested: writes, disconnections of clients that do not read, broker requests, a new
+    /// server.
     fn follow_up(self: &Arc<Self>, state: &mut State<C>) {
         loop {
             state.flush(&self.options);
-            self.answer_calls(state);
-            if !state.settle_doomed(&self.log) && !state.has_dirty() {
+            self.answer_requests(state);
+            if !state.disconnect_slow_clients(&self.log) && !state.has_dirty() {
                 break;
             }
         }
         if std::mem::take(&mut state.stop_server) {
             state.last_loss = Some("the server refused the handshake".to_owned());
-            self.take_server_away(state);
+            self.remove_server(state);
         }
         if std::mem::take(&mut state.start_server) {
             self.start_server(state);
         }
-        if std::mem::take(&mut state.armed) {
+        if std::mem::take(&mut state.timer_started) {
             self.attention.notify_one();
         }
     }
 
-    /// A client connected.
+    /// Adds a client.
     pub(crate) fn join(self: &Arc<Self>, connection: Connection) {
         client::spawn(self, connection);
     }
 
-    /// Serves until the broker is to end.
+    /// Serves until the broker must end.
     pub(crate) async fn keep(self: &Arc<Self>) {
         keeper::run(self).await;
     }
@@ -84,24 +85,24 @@ impl<C: Conventions + Clone> Hub<C> {
         self.closed.notify_waiters();
     }
 
-    /// Begins to end: no new clients; at once, or when what runs has ended.
+    /// Starts the end of the broker: no new clients, and the end at once or when the active turns have ended.
     pub(crate) fn stop(&self, end: End) {
         self.end(&mut self.lock(), end);
         self.attention.notify_one();
     }
 
-    /// Waits until it takes no new clients. Cancel safe.
+    /// Waits until the broker accepts no new clients. Cancel safe.
     pub(crate) async fn closing(&self) {
         loop {
-            let told = self.closed.notified();
+            let notified = self.closed.notified();
             if self.lock().end.is_some() {
                 return;
             }
-            told.await;
+            notified.await;
         }
     }
 
-    /// Fails what is in flight, lets the clients read that, ends the server, and hangs up.
+    /// Fails the pending requests, lets the clients read the errors, ends the server, and disconnects the clients.
     pub(crate) async fn finish(self: &Arc<Self>) {
         child::finish(self).await;
     }

@@ -1,4 +1,4 @@
-//! The broker's own methods that need more than the router.
+//! The broker's own methods that need the shell.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Hub;
-use super::state::{End, PendingCall, Release, State};
+use super::state::{BrokerRequest, End, Release, State};
 use crate::conventions::Conventions;
 use crate::deadline::due;
 use crate::router::{answer, error};
@@ -24,49 +24,61 @@ struct Params {
 }
 
 impl<C: Conventions + Clone> Hub<C> {
-    pub(super) fn answer_calls(self: &Arc<Self>, state: &mut State<C>) {
-        while let Some(call) = state.calls.pop_front() {
-            let params = serde_json::from_slice::<Params>(call.params.as_deref().unwrap_or(b"{}"));
-            let reply = match (call.method.as_str(), params) {
+    pub(super) fn answer_requests(self: &Arc<Self>, state: &mut State<C>) {
+        while let Some(request) = state.requests.pop_front() {
+            let params = serde_json::from_slice::<Params>(request.params.as_deref().unwrap_or(b"{}"));
+            let reply = match (request.method.as_str(), params) {
                 (_, Err(problem)) => Err(RpcError::new(RpcError::INVALID_PARAMS, problem.to_string())),
                 ("broker/status", _) => serde_json::to_value(self.status(state))
                     .map_err(|problem| RpcError::new(RpcError::INTERNAL_ERROR, problem.to_string())),
-                ("broker/shutdown", Ok(params)) => self.shutdown(state, &call, params.force),
+                ("broker/shutdown", Ok(params)) => self.shutdown(state, &request, params.force),
                 (_, Ok(params)) => {
                     let due = due(Duration::from_millis(params.deadline_ms));
-                    state.releases.push(Release { client: call.client, id: call.id, due });
+                    state.releases.push(Release { client: request.client, id: request.id, due });
                     self.serve_releases(state);
                     continue;
                 }
             };
             let frame = match reply {
-                Ok(result) => answer(&call.id, "result", result.to_string().as_bytes()),
-                Err(problem) => error(&call.id, &problem),
+                Ok(result) => answer(&request.id, "result", result.to_string().as_bytes()),
+                Err(problem) => error(&request.id, &problem),
             };
-            state.send(call.client, &frame);
+            state.send(request.client, &frame);
         }
     }
 
-    fn shutdown(&self, state: &mut State<C>, call: &PendingCall, force: bool) -> Result<Value, RpcError> {
-        let own = usize::from(state.router.is_ready(call.client));
+    fn shutdown(
+        &self,
+        state: &mut State<C>,
+        request: &BrokerRequest,
+        force: bool,
+    ) -> Result<Value, RpcError> {
+        let own = usize::from(state.router.is_ready(request.client));
         let others = state.router.status_clients() - own;
         if others > 0 && !force {
             let message = format!("{others} other clients are connected");
             let data = json!({ "reason": "clients_connected", "clients": others });
             return Err(RpcError::new(RpcError::INVALID_REQUEST, message).with_data(data));
         }
-        self.log.say(if force { "it is told to stop at once" } else { "it is told to stop" });
-        self.end(state, if force { End::Now } else { End::Drained(Instant::now() + self.options.drain) });
+        self.log.write(if force {
+            "a client requested an immediate stop"
+        } else {
+            "a client requested a stop"
+        });
+        self.end(
+            state,
+            if force { End::Now } else { End::Drained(Instant::now() + self.options.drain_timeout) },
+        );
         self.attention.notify_one();
         Ok(json!({ "stopping": true, "pid": std::process::id() }))
     }
 
-    /// Ends the server for those who want its threads for themselves, as soon as nothing runs.
+    /// Ends the server for the clients that requested a release, as soon as no turn is active.
     pub(super) fn serve_releases(self: &Arc<Self>, state: &mut State<C>) {
         let now = Instant::now();
         for release in std::mem::take(&mut state.releases) {
-            let taken = state.router.others_own_threads(Some(release.client));
-            if state.server.is_none() || (!taken && self.retire(state, "a client wants its threads")) {
+            let owned = state.router.others_own_threads(Some(release.client));
+            if state.server.is_none() || (!owned && self.retire(state, "a client requested its release")) {
                 let (previous, grace) = (state.previous.clone(), self.options.grace);
                 let hub = Arc::clone(self);
                 tokio::spawn(async move {
@@ -79,7 +91,7 @@ impl<C: Conventions + Clone> Hub<C> {
                 });
             } else if now >= release.due {
                 let status = state.router.status();
-                let reason = if taken { "threads_owned" } else { "broker_busy" };
+                let reason = if owned { "threads_owned" } else { "broker_busy" };
                 let data = json!({ "reason": reason, "activeTurns": status.active_turns });
                 let problem = RpcError::new(RpcError::SERVER_BUSY, "the server is in use").with_data(data);
                 state.send(release.client, &error(&release.id, &problem));
@@ -100,7 +112,7 @@ impl<C: Conventions + Clone> Hub<C> {
             endpoint: self.options.endpoint.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             codex_version: state.router.handshake().and_then(server_version),
-            uptime_ms: u64::try_from(state.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            uptime_ms: u64::try_from(state.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             clients: router.clients,
             active_turns: router.active_turns,
             limit: router.limit,

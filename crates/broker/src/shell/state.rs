@@ -1,4 +1,4 @@
-//! What stands behind the lock.
+//! The state that the lock protects.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::task::{Context, Poll, Waker};
@@ -11,34 +11,41 @@ use tokio::time::Instant;
 use crate::conventions::Conventions;
 use crate::fingerprint::Fingerprint;
 use crate::log::Log;
-use crate::queue::OutQueue;
-use crate::router::{Action, ClientId, Event, Router, Ticket};
-use crate::serve::ServeOptions;
+use crate::options::ServeOptions;
+use crate::queue::WriteQueue;
+use crate::router::{Action, ClientId, Event, Router, TimerId};
 use crate::splice::Spliced;
 use crate::status::Departure;
+use crate::trace::event;
 
-/// Clients are not read while more than this waits for the server, in bytes.
+/// Clients are not read while more than this many bytes wait for the server.
 const BACKLOG: usize = 1024 * 1024;
-/// How many departures are remembered.
+/// The number of remembered disconnections.
 const DEPARTURES: usize = 16;
 
-/// The writing half of a connection, and what waits for it.
+/// The writing half of a connection, and its queue.
 pub(super) struct Port {
-    pub(super) out: OutQueue,
+    pub(super) out: WriteQueue,
     pub(super) writer: BoxWriter,
     /// Wakes the connection's task.
     pub(super) waker: Waker,
-    /// Since when the other side has taken nothing of what waits.
+    /// The time since when the other side has read nothing of the queue.
     pub(super) blocked: Option<Instant>,
     pub(super) failed: bool,
 }
 
 impl Port {
     pub(super) fn new(writer: BoxWriter) -> Self {
-        Self { out: OutQueue::default(), writer, waker: Waker::noop().clone(), blocked: None, failed: false }
+        Self {
+            out: WriteQueue::default(),
+            writer,
+            waker: Waker::noop().clone(),
+            blocked: None,
+            failed: false,
+        }
     }
 
-    /// Writes what the other side takes. The connection's own task is woken when it takes more.
+    /// Writes as much as the other side accepts. The connection's own task is woken when it accepts more.
     pub(super) fn flush(&mut self) {
         let waker = self.waker.clone();
         let mut progress = false;
@@ -54,29 +61,29 @@ impl Port {
     }
 }
 
-/// The server that runs.
+/// The running server.
 pub(super) struct Server {
     pub(super) port: Port,
     pub(super) child: Option<ChildHandle>,
     pub(super) files: Fingerprint,
-    /// When it last gave a sign of life.
-    pub(super) heard: Instant,
-    /// When it was last asked for one.
+    /// The time of its last activity.
+    pub(super) last_activity: Instant,
+    /// The time when it was asked for activity, if that is pending.
     pub(super) pinged: Option<Instant>,
 }
 
-/// A `broker/…` request that is to be answered.
-pub(super) struct PendingCall {
+/// A pending `broker/…` request.
+pub(super) struct BrokerRequest {
     pub(super) client: ClientId,
     pub(super) id: Vec<u8>,
     pub(super) method: String,
     pub(super) params: Option<Vec<u8>>,
 }
 
-/// How the broker ends.
+/// When the broker ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// When nothing runs, or at this time.
+    /// When no turn is active, or at this time at the latest.
     Drained(Instant),
     /// At once.
     Now,
@@ -90,32 +97,32 @@ pub(super) struct Release {
 }
 
 pub(super) struct State<C: Conventions> {
-    /// The router's, for what the shell answers in its stead.
+    /// A copy of the router's conventions, for responses of the shell.
     conventions: C,
     pub(super) router: Router<C>,
     pub(super) ports: HashMap<ClientId, Port>,
     pub(super) server: Option<Server>,
-    /// Counts servers: a task whose server is another by now has nothing to say.
+    /// Counts servers. The task of a previous server sees a new epoch and ends.
     pub(super) epoch: u64,
-    /// The process that was the server before, until it is known to be gone.
+    /// The process of the previous server, until it is known to have ended.
     pub(super) previous: Option<ChildHandle>,
-    pub(super) timers: BTreeMap<(Instant, Ticket), ()>,
+    pub(super) timers: BTreeMap<(Instant, TimerId), ()>,
     dirty: Vec<ClientId>,
     server_dirty: bool,
-    doomed: Vec<(ClientId, String)>,
-    pub(super) calls: VecDeque<PendingCall>,
+    slow_clients: Vec<(ClientId, String)>,
+    pub(super) requests: VecDeque<BrokerRequest>,
     pub(super) releases: Vec<Release>,
     pub(super) start_server: bool,
     pub(super) stop_server: bool,
-    pub(super) armed: bool,
-    /// Clients' tasks that do not read because the server is behind.
+    pub(super) timer_started: bool,
+    /// The tasks of clients that do not read because too many bytes wait for the server.
     held_back: Vec<Waker>,
     pub(super) next_client: u64,
-    pub(super) begun: Instant,
-    /// Since when there is no client; and none that has shaken hands.
+    pub(super) started: Instant,
+    /// The time since when there is no client; and none that completed the handshake.
     pub(super) alone_since: Option<Instant>,
     pub(super) idle_since: Option<Instant>,
-    /// Since when the server's files are others than it read.
+    /// The time since when the server's files differ from those that it read.
     pub(super) stale_since: Option<Instant>,
     pub(super) end: Option<End>,
     pub(super) departures: VecDeque<Departure>,
@@ -136,15 +143,15 @@ impl<C: Conventions + Clone> State<C> {
             timers: BTreeMap::new(),
             dirty: Vec::new(),
             server_dirty: false,
-            doomed: Vec::new(),
-            calls: VecDeque::new(),
+            slow_clients: Vec::new(),
+            requests: VecDeque::new(),
             releases: Vec::new(),
             start_server: false,
             stop_server: false,
-            armed: false,
+            timer_started: false,
             held_back: Vec::new(),
             next_client: 1,
-            begun: now,
+            started: now,
             alone_since: Some(now),
             idle_since: Some(now),
             stale_since: None,
@@ -156,13 +163,13 @@ impl<C: Conventions + Clone> State<C> {
     }
 
     pub(super) fn stop(&mut self, end: End) {
-        // Never back from "at once".
+        // An immediate end is final.
         if self.end != Some(End::Now) {
             self.end = Some(end);
         }
     }
 
-    /// Routes an event: what is to be sent is queued, what is to be done is noted.
+    /// Routes an event. Frames are queued, and other actions are noted for `follow_up`.
     pub(super) fn route(&mut self, event: Event<'_>) {
         let Self {
             conventions,
@@ -172,10 +179,10 @@ impl<C: Conventions + Clone> State<C> {
             timers,
             dirty,
             server_dirty,
-            calls,
+            requests,
             start_server,
             stop_server,
-            armed,
+            timer_started,
             ..
         } = self;
         router.handle(event, &mut |action| match action {
@@ -205,20 +212,20 @@ impl<C: Conventions + Clone> State<C> {
                     *server_dirty = true;
                 }
             }
-            Action::Call { client, id, method, params } => calls.push_back(PendingCall {
+            Action::BrokerRequest { client, id, method, params } => requests.push_back(BrokerRequest {
                 client,
                 id: id.to_vec(),
                 method: method.to_owned(),
                 params: params.map(<[u8]>::to_vec),
             }),
-            Action::Arm { ticket, after } => {
-                timers.insert((crate::deadline::due(after), ticket), ());
-                *armed = true;
+            Action::StartTimer { timer, after } => {
+                timers.insert((crate::deadline::due(after), timer), ());
+                *timer_started = true;
             }
         });
     }
 
-    /// Queues an answer of the broker's own.
+    /// Queues a response of the broker itself.
     pub(super) fn send(&mut self, client: ClientId, frame: &bytes::Bytes) {
         if let Some(port) = self.ports.get_mut(&client) {
             port.out.push(&Spliced::whole(frame));
@@ -230,16 +237,16 @@ impl<C: Conventions + Clone> State<C> {
         !self.dirty.is_empty() || self.server_dirty
     }
 
-    /// Writes what was queued, where the other side takes it at once.
+    /// Writes the queued bytes that the other sides accept at once.
     pub(super) fn flush(&mut self, options: &ServeOptions<C>) {
         for client in std::mem::take(&mut self.dirty) {
             let Some(port) = self.ports.get_mut(&client) else { continue };
-            // A blocked port is its own task's to write.
+            // The own task of a blocked port writes it.
             if port.blocked.is_none() {
                 port.flush();
             }
             if port.out.len() > options.max_unread {
-                self.doomed.push((client, format!("left {} bytes unread", port.out.len())));
+                self.slow_clients.push((client, format!("left {} bytes unread", port.out.len())));
             }
         }
         self.server_dirty = false;
@@ -255,12 +262,12 @@ impl<C: Conventions + Clone> State<C> {
         }
     }
 
-    /// How many bytes of the clients wait for the server.
+    /// The bytes of clients that wait for the server.
     fn backlog(&self) -> usize {
         self.router.waiting_bytes() + self.server.as_ref().map_or(0, |server| server.port.out.len())
     }
 
-    /// Whether a client may be read now. If not, its task is woken when it may.
+    /// Whether a client may be read now. If not, its task is woken later.
     pub(super) fn may_read(&mut self, waker: &Waker) -> bool {
         let open = self.backlog() <= BACKLOG;
         if !open {
@@ -269,49 +276,50 @@ impl<C: Conventions + Clone> State<C> {
         open
     }
 
-    /// Disconnects those that do not read. True if there was one.
-    pub(super) fn settle_doomed(&mut self, log: &Log) -> bool {
-        let doomed = std::mem::take(&mut self.doomed);
-        for (client, reason) in &doomed {
-            log.say(&format!("client {} was disconnected: it {reason}", client.number()));
+    /// Disconnects the clients that do not read. Returns whether there was one.
+    pub(super) fn disconnect_slow_clients(&mut self, log: &Log) -> bool {
+        let slow_clients = std::mem::take(&mut self.slow_clients);
+        for (client, reason) in &slow_clients {
+            log.write(&format!("client {} was disconnected: it {reason}", client.number()));
+            event!(WARN, client = client.number(), reason = %reason, "client disconnected");
             self.remember(*client, reason);
             self.leave(*client);
         }
-        !doomed.is_empty()
+        !slow_clients.is_empty()
     }
 
-    pub(super) fn doom(&mut self, client: ClientId, reason: String) {
-        self.doomed.push((client, reason));
+    pub(super) fn note_slow_client(&mut self, client: ClientId, reason: String) {
+        self.slow_clients.push((client, reason));
     }
 
     fn remember(&mut self, client: ClientId, reason: &str) {
-        let at_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let at_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.departures.push_front(Departure { client: client.number(), reason: reason.to_owned(), at_ms });
         self.departures.truncate(DEPARTURES);
     }
 
-    /// A client is gone, or has to go: its task ends when it finds its port missing.
+    /// Removes a client. Its task ends when it finds its port missing.
     pub(super) fn leave(&mut self, client: ClientId) {
         if let Some(port) = self.ports.remove(&client) {
             port.waker.wake();
             self.releases.retain(|release| release.client != client);
-            self.route(Event::Left(client));
+            self.route(Event::ClientDisconnected(client));
         }
         self.note_presence();
     }
 
-    /// Notes since when nobody is there.
+    /// Updates the times since when there are no clients.
     pub(super) fn note_presence(&mut self) {
         let now = Instant::now();
-        let keep = |since: &mut Option<Instant>, nobody: bool| {
-            *since = if nobody { since.or(Some(now)) } else { None };
+        let keep = |since: &mut Option<Instant>, idle: bool| {
+            *since = if idle { since.or(Some(now)) } else { None };
         };
         keep(&mut self.alone_since, self.ports.is_empty());
         let idle = self.router.status_clients() == 0 && self.router.is_quiet();
         keep(&mut self.idle_since, idle);
     }
 
-    /// Notes that the server is gone: what is in flight gets this error.
+    /// Removes a server that ended. The pending requests fail with this error.
     pub(super) fn lose_server(&mut self, error: &RpcError) {
         self.last_loss = Some(error.message.clone());
         self.server = None;
@@ -322,14 +330,14 @@ impl<C: Conventions + Clone> State<C> {
         }
     }
 
-    /// The next moment at which the keeper has something to do.
+    /// The time of the next timer.
     pub(super) fn next_timer(&self) -> Option<Instant> {
         self.timers.keys().next().map(|(at, _)| *at)
     }
 
-    /// How long the server has been silent although something is waited for.
+    /// The time since the server's last activity, if a request or a turn is pending.
     pub(super) fn silence(&self) -> Option<Duration> {
         let server = self.server.as_ref().filter(|_| self.router.is_waiting())?;
-        Some(server.heard.elapsed())
+        Some(server.last_activity.elapsed())
     }
 }

@@ -1,4 +1,4 @@
-//! Brokers as processes: one for all, replaced when they do not answer, gone when nobody needs them.
+//! Brokers as processes: one for all clients, replaced when it does not respond, ended when it is idle.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use codex_testkit::program::ScriptedCodex;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Outside, ask, look_again, signal, thread, until};
+use crate::support::{Outside, ask, poll_pause, signal, thread, until};
 
 fn outside(codex: &ScriptedCodex) -> Outside {
     Outside::new(codex.program()).env(codex.env().0, codex.env().1)
@@ -20,7 +20,7 @@ fn outside(codex: &ScriptedCodex) -> Outside {
 
 /// d11: twenty commands at once make one broker with one server, and nothing is left when they are done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d11_twenty_at_once_make_one_broker_that_goes_when_idle() {
+async fn d11_twenty_concurrent_starts_make_one_broker_that_ends_when_idle() {
     let codex = ScriptedCodex::new(Script::new());
     let outside = outside(&codex).set("brokerIdleMs", json!(200)).set("childIdleMs", json!(100));
     let mut all = tokio::task::JoinSet::new();
@@ -29,7 +29,7 @@ async fn d11_twenty_at_once_make_one_broker_that_goes_when_idle() {
         all.spawn(async move {
             let client = crate::support::client(&endpoint, &options).await;
             assert_eq!(ask(&client, "hi").await.answer(), Some("OK."));
-            // All at once: nobody goes before everybody has been there.
+            // Concurrently: no client disconnects before all have connected.
             (status(&endpoint, LIMIT).await.unwrap().pid, client)
         });
     }
@@ -48,7 +48,7 @@ async fn d11_twenty_at_once_make_one_broker_that_goes_when_idle() {
     assert_eq!(gone.kind(), ConnectErrorKind::NotRunning);
 }
 
-/// d27: a stopped broker is told from a slow one, and replaced.
+/// d27: a stopped broker is distinguished from a slow one, and replaced.
 #[tokio::test]
 async fn d27_a_stopped_broker_is_replaced() {
     let codex = ScriptedCodex::new(Script::new().when("stall", Turn::new([Step::Stall])));
@@ -61,14 +61,14 @@ async fn d27_a_stopped_broker_is_replaced() {
     // A signal takes a moment to arrive.
     let seen = loop {
         match status(&outside.endpoint, LIMIT).await {
-            Ok(_) => look_again().await,
+            Ok(_) => poll_pause().await,
             Err(error) => break error,
         }
     };
     assert_eq!(seen.kind(), ConnectErrorKind::Stopped);
     let refused = connect_or_start(&outside.endpoint, &ConnectOptions::new()).await.unwrap_err();
     assert_eq!(refused.kind(), ConnectErrorKind::Stopped);
-    // Who was in the middle of something is told why it failed.
+    // A client with an active turn receives the reason of its failure.
     let outcome = tokio::time::timeout(LIMIT, turn.outcome()).await.unwrap();
     assert!(format!("{outcome:?}").contains("was stopped"), "{outcome:?}");
     let second = outside.client().await;
@@ -78,9 +78,9 @@ async fn d27_a_stopped_broker_is_replaced() {
     outside.stop().await;
 }
 
-/// d02: a broker that is killed fails its clients at once, and leaves no server behind.
+/// d02: a broker that is killed fails its clients at once, and its server ends too.
 #[tokio::test]
-async fn d02_a_killed_broker_fails_its_clients_and_takes_its_server_along() {
+async fn d02_a_killed_broker_fails_its_clients_and_its_server_ends() {
     let codex = ScriptedCodex::new(Script::new().when("stall", Turn::new([Step::Stall])));
     let outside = outside(&codex);
     let client = outside.client().await;
@@ -97,9 +97,9 @@ async fn d02_a_killed_broker_fails_its_clients_and_takes_its_server_along() {
     outside.stop().await;
 }
 
-/// A server that is stopped is told from one that is slow, and replaced.
+/// A stopped server is distinguished from a slow one, and replaced.
 #[tokio::test]
-async fn d03_a_stopped_server_fails_what_runs_and_is_replaced() {
+async fn d03_a_stopped_server_fails_active_turns_and_is_replaced() {
     let codex = ScriptedCodex::new(Script::new().when("stall", Turn::new([Step::Stall])));
     let outside = outside(&codex);
     let client = outside.client().await;
@@ -126,7 +126,7 @@ async fn d03_a_server_that_was_stopped_while_idle_is_replaced() {
     let failed = async {
         loop {
             match client.start_thread(&ThreadStartParams::new()).await {
-                Ok(_) => look_again().await,
+                Ok(_) => poll_pause().await,
                 Err(error) => return error,
             }
         }
@@ -141,7 +141,7 @@ async fn d03_a_server_that_was_stopped_while_idle_is_replaced() {
 
 /// d31: a login that changed is seen by the next command, and not under a turn that runs.
 #[tokio::test]
-async fn d31_a_changed_login_restarts_the_server_when_nothing_runs() {
+async fn d31_a_changed_login_restarts_the_server_when_no_turn_is_active() {
     let codex = ScriptedCodex::new(Script::new().when("stall", Turn::new([Step::Stall])));
     let files = tempfile::tempdir().unwrap();
     let login = files.path().join("auth.json");
@@ -164,9 +164,9 @@ async fn d31_a_changed_login_restarts_the_server_when_nothing_runs() {
     outside.stop().await;
 }
 
-/// d10: after a release nothing holds the threads: the server's process is gone.
+/// d10: after a release the server's process has ended, so that nothing locks its threads.
 #[tokio::test]
-async fn d10_after_a_release_the_server_is_gone() {
+async fn d10_after_a_release_the_server_has_ended() {
     let codex = ScriptedCodex::new(Script::new());
     let outside = outside(&codex);
     let client = outside.client().await;
@@ -181,37 +181,37 @@ async fn d10_after_a_release_the_server_is_gone() {
 }
 
 #[tokio::test]
-async fn what_the_program_says_when_it_cannot_serve_is_told() {
+async fn the_output_of_a_program_that_cannot_serve_is_reported() {
     let outside = Outside::new("codex".as_ref());
     let program = ChildOptions::new("sh").args(["-c", "echo no such thing >&2; exit 3"]);
     let mut options = ConnectOptions::new().start(program);
-    options.within = LIMIT;
+    options.timeout = LIMIT;
     let error = connect_or_start(&outside.endpoint, &options).await.unwrap_err();
     assert_eq!(error.kind(), ConnectErrorKind::NotStarted);
-    assert_eq!(error.to_string(), "the broker's program ended (exit status: 3): no such thing");
+    assert_eq!(error.to_string(), "the program of the broker ended (exit status: 3): no such thing");
     let error = connect_or_start(&outside.endpoint, &ConnectOptions::new()).await.unwrap_err();
     assert_eq!(error.kind(), ConnectErrorKind::NotRunning);
 }
 
-/// A dead broker's socket and lock file keep nobody out, and neither does a path that is too long for a socket.
+/// The socket and the lock file of a dead broker do not prevent a new one, and neither does a path that is too long for a socket.
 #[tokio::test]
-async fn the_lock_decides_and_not_what_lies_about() {
+async fn the_lock_decides_and_not_leftover_files() {
     let codex = ScriptedCodex::new(Script::new());
     let outside = outside(&codex);
-    let folder = outside.endpoint.folder().unwrap().to_owned();
-    std::fs::create_dir_all(&folder).unwrap();
+    let directory = outside.endpoint.directory().unwrap().to_owned();
+    std::fs::create_dir_all(&directory).unwrap();
     for name in ["socket", "lock", "start.lock"] {
-        std::fs::write(folder.join(name), "left behind").unwrap();
+        std::fs::write(directory.join(name), "leftover").unwrap();
     }
     assert_eq!(ask(&outside.client().await, "hi").await.answer(), Some("OK."));
     stop(&outside.endpoint, true, LIMIT).await.unwrap();
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+    let mode = std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o700);
     let log = std::fs::read_to_string(outside.endpoint.log().unwrap()).unwrap();
-    assert!(log.contains("it has ended"), "{log}");
+    assert!(log.contains("the broker ended"), "{log}");
     assert!(outside.root.path().exists());
-    // A second one that is started beside the first does nothing.
+    // A second broker that is started next to the first does nothing.
     let first = outside.client().await;
     let mut second = std::process::Command::new(std::env::current_exe().unwrap());
     second.args(["--exact", "support::be_a_broker", "--nocapture"]);
@@ -235,9 +235,9 @@ async fn a_client_that_leaves_lets_the_server_go_after_its_time() {
     outside.stop().await;
 }
 
-/// Dropped at any await point, starting leaves at most a broker that goes by itself, and keeps nobody from starting one.
+/// Dropped at any await point, a start leaves at most a broker that ends by itself, and does not prevent another start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn starting_may_be_given_up_at_any_point() {
+async fn starting_can_be_cancelled_at_any_point() {
     let codex = ScriptedCodex::new(Script::new());
     let outside = outside(&codex).set("brokerIdleMs", json!(500)).set("childIdleMs", json!(100));
     let options = outside.options();

@@ -1,5 +1,5 @@
 //! A model of what the router does: interleavings of clients, turns, interrupts, departures and deaths, in which no
-//! message may be lost, doubled, reordered within a thread, or given to a stranger. Also for `fuzz/targets`.
+//! message may be lost, doubled, reordered within a thread, or sent to the wrong client. Also for `fuzz/targets`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -46,12 +46,12 @@ struct World {
     people: BTreeMap<u64, Person>,
     gone: Vec<Person>,
     topics: BTreeMap<String, Topic>,
-    /// What the server was sent and did not look at yet.
+    /// The messages that the server has not handled yet.
     inbox: VecDeque<Value>,
     up: bool,
     life: u64,
     count: u64,
-    /// The server's own requests that nobody has answered.
+    /// The server's own requests without a response.
     asking: BTreeSet<u64>,
 }
 
@@ -81,13 +81,13 @@ impl World {
                     self.life += 1;
                     table.event(Event::ServerUp);
                 }
-                Done::Stop => panic!("nobody refused a handshake"),
-                Done::Call(..) => {}
+                Done::Stop => panic!("no handshake was refused"),
+                Done::Request(..) => {}
             }
         }
     }
 
-    /// A request reached the server: one that drives a thread that is nobody's takes it.
+    /// A request reached the server: one that uses a thread without an owner becomes its owner.
     fn sent(&mut self, mut frame: Value) {
         let by = frame["params"]["by"].as_u64().filter(|by| self.people.contains_key(by));
         let thread = frame["params"]["threadId"].as_str().unwrap_or_default().to_owned();
@@ -113,7 +113,8 @@ impl World {
     }
 
     fn delivered(&mut self, client: u64, frame: &Value) {
-        let person = self.people.get_mut(&client).unwrap_or_else(|| panic!("{client} is gone: {frame}"));
+        let person =
+            self.people.get_mut(&client).unwrap_or_else(|| panic!("{client} is disconnected: {frame}"));
         match (frame["method"].as_str(), &frame["id"]) {
             (None, id) => {
                 let id = id.as_u64().unwrap();
@@ -159,7 +160,7 @@ impl World {
         self.take(table);
     }
 
-    /// The server says something about a thread.
+    /// The server sends a message about a thread.
     fn note(&mut self, table: &mut Table, thread: &str, method: &str, mut params: Value) {
         let number = self.number();
         params["threadId"] = thread.into();
@@ -173,7 +174,7 @@ impl World {
         self.take(table);
     }
 
-    /// The server looks at what it was sent first.
+    /// The server handles the oldest message.
     fn serve(&mut self, table: &mut Table, choice: usize) {
         let Some(request) = self.inbox.pop_front() else { return };
         let (id, params) = (&request["id"], &request["params"]);
@@ -226,7 +227,7 @@ impl World {
             _ => {
                 table.server(&json!({"id": id, "error": {"code": -32600, "message": "no"}}));
                 self.take(table);
-                // Whoever tried to take a thread that is nobody's has not got it.
+                // The client did not become the owner of the thread.
                 if request["claimed"] == true
                     && self.topics.get(&thread).is_some_and(|topic| topic.owner == by && topic.turn.is_none())
                 {
@@ -255,7 +256,7 @@ impl World {
             (0, ..) if people.len() < 5 => {
                 let client = self.number();
                 self.people.insert(client, Person::default());
-                table.event(Event::Joined(ClientId::new(client)));
+                table.event(Event::ClientConnected(ClientId::new(client)));
                 let mut hello =
                     json!({"onDisconnect": if first.is_multiple_of(3) { "leave" } else { "interrupt" }});
                 if second.is_multiple_of(2) {
@@ -320,8 +321,8 @@ impl World {
                 self.take(table);
             }
             (23, ..) if first.is_multiple_of(4) && self.up => self.die(table),
-            (24, ..) if !table.tickets.is_empty() => {
-                let at = first % table.tickets.len();
+            (24, ..) if !table.timers.is_empty() => {
+                let at = first % table.timers.len();
                 // While no interrupt is under way: how long those may take is not the model's matter.
                 let gone = |by: Option<u64>| by.is_none_or(|by| !self.people.contains_key(&by));
                 let abandoned =
@@ -330,8 +331,8 @@ impl World {
                             frame["method"] == "turn/start" && gone(frame["params"]["by"].as_u64())
                         });
                 if !abandoned {
-                    let ticket = table.tickets.swap_remove(at);
-                    table.event(Event::Expired(ticket));
+                    let timer = table.timers.swap_remove(at);
+                    table.event(Event::TimerExpired(timer));
                     self.take(table);
                 }
             }
@@ -379,7 +380,7 @@ impl World {
         for topic in self.topics.values_mut().filter(|topic| topic.owner == Some(client)) {
             topic.owner = None;
         }
-        table.event(Event::Left(ClientId::new(client)));
+        table.event(Event::ClientDisconnected(ClientId::new(client)));
         self.take(table);
     }
 
@@ -417,7 +418,7 @@ impl World {
         }
     }
 
-    /// Lets everything come to its end: the server answers all, the queue is worked off or given up.
+    /// Completes everything: the server answers all requests, and the queue is processed or times out.
     fn finish(mut self, table: &mut Table) {
         for _ in 0..1000 {
             while !self.inbox.is_empty() {
@@ -450,7 +451,7 @@ impl World {
 pub(crate) fn play(steps: impl IntoIterator<Item = Step>) {
     let mut table = Table::new(limits(BOUND));
     let mut world = World::default();
-    // From a state in which something goes on already.
+    // From a state with active turns.
     let prelude = [0, 0, 10, 10, 10, 10, 1, 2, 10, 10, 3];
     let prelude = prelude.into_iter().enumerate().map(|(at, what)| (what, at + 1, at + 2));
     for step in prelude.chain(steps) {

@@ -1,4 +1,4 @@
-//! The real Codex behind the broker: concurrency, and processes that are killed or stopped at random.
+//! A broker with the real Codex: concurrency, and processes that are killed or stopped at random.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use codex_testkit::raw::RawClient;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Outside, ask, look_again, signal, thread, until};
+use crate::support::{Outside, ask, poll_pause, signal, thread, until};
 
 /// A waiting call must have ended this long after the fault that ended it. Two seconds are promised; the machine may be busy
 /// with other tests, and anything but the fault would take a turn's ten minutes.
@@ -111,7 +111,7 @@ async fn d10_a_released_thread_can_be_resumed_by_another_process() {
 
 /// A native review, a long answer and a command that outlives its turn, at once, each to whom it belongs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_review_a_long_answer_and_a_left_command_at_once() {
+async fn a_review_a_long_answer_and_a_leftover_command_concurrently() {
     let codex = codex_testkit::require_real_codex!();
     let answer = |request: &ModelRequest| {
         let prompt = request.prompt();
@@ -143,16 +143,16 @@ async fn a_review_a_long_answer_and_a_left_command_at_once() {
     let sleeps = || outside.leaks.alive().iter().any(|process| process.command == "sleep 600");
     let began = async {
         while !sleeps() {
-            look_again().await;
+            poll_pause().await;
         }
     };
     tokio::time::timeout(LIMIT, began).await.expect("the command runs");
-    // The client goes: its turn is interrupted, and the command that would have outlived it is ended.
+    // The client disconnects: its turn is interrupted, and the command that would outlive it is ended.
     runner.shutdown().await;
     drop(running);
     let ended = async {
         while sleeps() {
-            look_again().await;
+            poll_pause().await;
         }
     };
     tokio::time::timeout(LIMIT, ended).await.expect("the command is ended");
@@ -187,7 +187,7 @@ async fn d31_a_changed_configuration_is_used_by_the_next_command() {
 /// d02, d03, d27: the wrapper, the native process, the broker or a client is killed or stopped in the middle of a turn: what
 /// waits fails in time with a reason, and the next command works.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d02_d03_d27_random_faults_end_what_waits_and_the_next_works() {
+async fn d02_d03_d27_random_faults_end_waiting_clients_and_the_next_works() {
     let codex = codex_testkit::require_real_codex!();
     let rounds =
         std::env::var("CODEX_BROKER_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12);
@@ -217,7 +217,7 @@ async fn d02_d03_d27_random_faults_end_what_waits_and_the_next_works() {
             _ => (broker, Signal::STOP),
         };
         if what == 6 {
-            // The client itself goes away: its turn must not go on.
+            // The client disconnects: its turn must not continue.
             drop(turn);
             client.shutdown().await;
             until(&outside.endpoint, |status| status.active_turns == 0).await;
@@ -226,7 +226,7 @@ async fn d02_d03_d27_random_faults_end_what_waits_and_the_next_works() {
         let began = Instant::now();
         signal(target, how);
         if (what, target) == (2, wrapper) && native != wrapper {
-            // Node does nothing while Codex works, and Codex answers: nobody is harmed.
+            // Node does nothing while Codex works, and Codex responds: no client is affected.
             assert_eq!(ask(&client, "hi").await.answer(), Some("OK."));
             signal(target, Signal::CONT);
             tokio::time::timeout(LIMIT, turn.interrupt()).await.unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::table::{Done, Table, limits, note};
 
 #[test]
-fn ids_of_clients_do_not_meet() {
+fn ids_of_clients_do_not_collide() {
     let mut table = Table::new(limits(8));
     table.join(1);
     table.join(2);
@@ -29,7 +29,7 @@ fn ids_of_clients_do_not_meet() {
 }
 
 #[test]
-fn early_notifications_come_behind_the_answer_in_order() {
+fn early_notifications_follow_the_response_in_order() {
     let mut table = Table::new(limits(8));
     table.join(1);
     table.join(2);
@@ -48,7 +48,7 @@ fn early_notifications_come_behind_the_answer_in_order() {
 }
 
 #[test]
-fn what_nobody_can_claim_is_dropped_and_its_requests_declined() {
+fn early_messages_without_an_owner_are_dropped_and_their_requests_declined() {
     let mut table = Table::new(limits(8));
     table.join(1);
     table.client(1, &json!({"id": 5, "method": "thread/start", "params": {}}));
@@ -66,7 +66,7 @@ fn what_nobody_can_claim_is_dropped_and_its_requests_declined() {
 }
 
 #[test]
-fn server_requests_come_back_under_the_servers_id_once() {
+fn a_response_to_a_server_request_is_forwarded_once_with_the_servers_id() {
     let mut table = Table::new(limits(8));
     table.join(1);
     table.join(2);
@@ -84,14 +84,14 @@ fn server_requests_come_back_under_the_servers_id_once() {
 }
 
 #[test]
-fn connection_wide_notifications_go_to_all_that_want_them() {
+fn connection_wide_notifications_go_to_every_client_that_did_not_opt_out() {
     let mut table = Table::new(limits(8));
     table.join(1);
-    table.event(Event::Joined(ClientId::new(2)));
+    table.event(Event::ClientConnected(ClientId::new(2)));
     let capabilities = json!({"optOutNotificationMethods": ["configWarning"]});
     table.client(2, &json!({"id": 0, "method": "initialize", "params": {"capabilities": capabilities}}));
     table.client_got(2);
-    table.event(Event::Joined(ClientId::new(3)));
+    table.event(Event::ClientConnected(ClientId::new(3)));
     table.server(&json!({"method": "configWarning", "params": {}}));
     table.client_got(1);
     table.server(&json!({"method": "account/updated", "params": {}}));
@@ -101,7 +101,7 @@ fn connection_wide_notifications_go_to_all_that_want_them() {
 }
 
 #[test]
-fn others_look_interrupt_and_watch_but_do_not_drive() {
+fn other_clients_may_read_interrupt_and_watch_only() {
     let mut table = Table::new(limits(8));
     table.join(1);
     table.join(2);
@@ -130,7 +130,7 @@ fn others_look_interrupt_and_watch_but_do_not_drive() {
 }
 
 #[test]
-fn the_bound_refuses_with_data_and_a_busy_thread_does_too() {
+fn the_limit_and_a_busy_thread_refuse_with_data() {
     let mut table = Table::new(limits(2));
     table.join(1);
     table.thread(1, "a");
@@ -187,7 +187,7 @@ fn a_review_ends_by_either_of_its_ids() {
 }
 
 #[test]
-fn a_turn_may_end_before_its_answer() {
+fn a_turn_may_end_before_its_response() {
     let mut table = Table::new(limits(1));
     table.join(1);
     table.thread(1, "t");
@@ -203,7 +203,7 @@ fn a_turn_may_end_before_its_answer() {
 
 /// The reference's contract: with a bound of 1, one client's stream at a time, and only interrupts pass from others.
 #[test]
-fn with_a_bound_of_one_it_is_the_references_contract() {
+fn a_limit_of_one_gives_one_client_the_server() {
     for (method, answer) in [
         ("turn/start", json!({"turn": {"id": "u"}})),
         ("review/start", json!({"turn": {"id": "u"}, "reviewThreadId": "t"})),
@@ -239,13 +239,13 @@ fn with_a_bound_of_one_it_is_the_references_contract() {
             assert_eq!(table.client_got(2), json!({"id": 8, "result": {}}));
             // The broker's own methods and handshakes are no matter of the stream.
             table.client(2, &json!({"id": 9, "method": "broker/status"}));
-            assert_eq!(table.next(), Done::Call(2, "broker/status".into()));
+            assert_eq!(table.next(), Done::Request(2, "broker/status".into()));
         };
         refused(&mut table);
         table.server(&json!({"id": id, "result": answer}));
         table.client_got(1);
         refused(&mut table);
-        // The stream's own client goes on as it likes.
+        // The turn's own client is not limited.
         table.client(1, &json!({"id": 2, "method": "thread/list", "params": {}}));
         assert_eq!(table.server_got()["method"], "thread/list");
         table.join(3);
@@ -261,7 +261,7 @@ fn with_a_bound_of_one_it_is_the_references_contract() {
 }
 
 #[test]
-fn who_asked_to_wait_waits_and_those_with_the_fewest_turns_go_first() {
+fn the_queue_prefers_clients_with_the_fewest_turns() {
     let mut table = Table::new(limits(2));
     for client in [1, 2, 3] {
         table.join(client);
@@ -287,11 +287,11 @@ fn who_asked_to_wait_waits_and_those_with_the_fewest_turns_go_first() {
         table.client_got(1);
         order.push(table.server_got()["params"]["threadId"].as_str().unwrap().to_owned());
     }
-    // While client 1 has one of two places, client 2 goes first; then it has none and came before 3.
+    // While client 1 has one of two turns, client 2 is first; then client 1 has none and was queued before 3.
     assert_eq!(order, ["a2", "c1"]);
-    // One that waited too long is refused; a deadline that comes late is nobody's.
-    for ticket in std::mem::take(&mut table.tickets) {
-        table.event(Event::Expired(ticket));
+    // A request is refused at its deadline; a timer without a queued request is ignored.
+    for timer in std::mem::take(&mut table.timers) {
+        table.event(Event::TimerExpired(timer));
     }
     for (client, id) in [(2, "b2"), (3, "a3")] {
         let answer = table.client_got(client);
@@ -302,7 +302,7 @@ fn who_asked_to_wait_waits_and_those_with_the_fewest_turns_go_first() {
 }
 
 #[test]
-fn a_departed_clients_turns_are_interrupted_and_its_requests_answered() {
+fn a_disconnected_clients_turns_are_interrupted_and_its_server_requests_answered() {
     let mut table = Table::new(limits(1));
     table.join(1);
     table.join(2);
@@ -310,7 +310,7 @@ fn a_departed_clients_turns_are_interrupted_and_its_requests_answered() {
     table.turn(1, "t", "u");
     table.server(&json!({"id": 3, "method": "item/tool/call", "params": {"threadId": "t", "tool": "x"}}));
     table.client_got(1);
-    table.event(Event::Left(ClientId::new(1)));
+    table.event(Event::ClientDisconnected(ClientId::new(1)));
     assert_eq!(table.next(), Done::Decline(json!(3), "item/tool/call".into()));
     let interrupt = table.server_got();
     assert_eq!(interrupt["method"], "turn/interrupt");
@@ -323,7 +323,7 @@ fn a_departed_clients_turns_are_interrupted_and_its_requests_answered() {
     table.nothing();
     assert_eq!(table.router.status().active_turns, 1);
     // The place is free when the turn has ended, or when it takes too long to.
-    table.event(Event::Expired(table.tickets[0]));
+    table.event(Event::TimerExpired(table.timers[0]));
     assert!(table.router.status().active_turns == 0);
     table.client(2, &json!({"id": 1, "method": "thread/resume", "params": {"threadId": "t"}}));
     assert_eq!(table.server_got()["method"], "thread/resume");
@@ -332,12 +332,12 @@ fn a_departed_clients_turns_are_interrupted_and_its_requests_answered() {
 }
 
 #[test]
-fn a_turn_that_was_asked_for_by_one_who_left_is_interrupted_once_it_has_a_name() {
+fn a_turn_of_a_disconnected_client_is_interrupted_once_it_has_an_id() {
     let mut table = Table::new(limits(8));
     table.join(1);
     table.thread(1, "t");
     let id = table.ask_turn(1, "t");
-    table.event(Event::Left(ClientId::new(1)));
+    table.event(Event::ClientDisconnected(ClientId::new(1)));
     table.nothing();
     table.server(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
     assert_eq!(table.server_got()["params"], json!({"threadId": "t", "turnId": "u"}));
@@ -345,7 +345,7 @@ fn a_turn_that_was_asked_for_by_one_who_left_is_interrupted_once_it_has_a_name()
 
 /// d07: one session's end leaves another's work alone; and a client may leave its own running.
 #[test]
-fn d07_turns_run_on_when_their_client_said_so_and_others_are_untouched() {
+fn d07_turns_continue_if_their_client_asked_for_it_and_others_are_unaffected() {
     let mut table = Table::new(limits(8));
     table.join(1);
     table.join(2);
@@ -355,7 +355,7 @@ fn d07_turns_run_on_when_their_client_said_so_and_others_are_untouched() {
         table.thread(client, thread);
         table.turn(client, thread, "u");
     }
-    table.event(Event::Left(ClientId::new(1)));
+    table.event(Event::ClientDisconnected(ClientId::new(1)));
     table.nothing();
     assert_eq!(table.router.status().active_turns, 2);
     table.server(&note("v", "a"));
@@ -367,7 +367,7 @@ fn d07_turns_run_on_when_their_client_said_so_and_others_are_untouched() {
 
 /// d02, d03: everything in flight fails at once with the reason, and the next request asks for a new server.
 #[test]
-fn d03_the_servers_death_fails_all_that_is_in_flight_at_once() {
+fn d03_the_end_of_the_server_fails_all_pending_requests_at_once() {
     let mut table = Table::new(limits(2));
     table.join(1);
     table.join(2);
@@ -399,7 +399,7 @@ fn d03_the_servers_death_fails_all_that_is_in_flight_at_once() {
     assert!(lost["params"]["error"]["message"].as_str().unwrap().contains("signal: 9"));
     table.nothing();
     assert!(table.router.is_quiet());
-    // The old server's request is nobody's now, and the next request brings a new server up.
+    // The request of the old server is forgotten, and the next request starts a new server.
     table.client(1, &json!({"id": asked, "result": {}}));
     table.nothing();
     table.client(1, &json!({"id": 1, "method": "model/list", "params": {}}));
@@ -414,9 +414,9 @@ fn d03_the_servers_death_fails_all_that_is_in_flight_at_once() {
 }
 
 #[test]
-fn a_server_that_cannot_be_started_or_shake_hands_fails_those_who_wait() {
+fn a_server_that_fails_to_start_or_to_complete_the_handshake_fails_waiting_clients() {
     let mut table = Table::new(limits(2));
-    table.event(Event::Joined(ClientId::new(1)));
+    table.event(Event::ClientConnected(ClientId::new(1)));
     let hello = json!({"id": 1, "method": "initialize", "params": {}});
     table.client(1, &hello);
     assert_eq!(table.next(), Done::Start);
@@ -433,7 +433,7 @@ fn a_server_that_cannot_be_started_or_shake_hands_fails_those_who_wait() {
 }
 
 #[test]
-fn what_is_no_message_is_answered_or_counted() {
+fn lines_that_are_not_messages_are_answered_or_counted() {
     let mut table = Table::new(limits(2));
     table.join(1);
     table.client(1, &json!([1]));
@@ -446,16 +446,16 @@ fn what_is_no_message_is_answered_or_counted() {
     let id = table.server_got()["id"].clone();
     table.server(&json!({"id": id, "result": {}, "error": {}}));
     assert_eq!(table.client_got(1)["error"]["code"], -32603);
-    table.event(Event::Joined(ClientId::new(2)));
+    table.event(Event::ClientConnected(ClientId::new(2)));
     table.client(2, &json!({"id": 1, "method": "model/list"}));
     assert_eq!(table.client_got(2)["error"]["message"], "Not initialized");
     table.nothing();
 }
 
-/// Recorded exchanges: what a sub-agent says reaches its root's owner, and nobody else.
+/// Recorded exchanges: the messages of a sub-agent reach the owner of its root, and no other client.
 #[test]
-fn recorded_sub_agents_belong_to_their_roots_owner() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codex-rpc/tests/fixtures/transcripts");
+fn recorded_sub_agents_belong_to_the_owner_of_their_root() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codex-rpc/tests/fixtures/transcripts");
     for name in [
         "sub_agent_wait",
         "sub_agent_nowait",
@@ -463,7 +463,7 @@ fn recorded_sub_agents_belong_to_their_roots_owner() {
         "sub_agent_v2_nowait",
         "sub_agent_interrupt",
     ] {
-        let text = std::fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap();
+        let text = std::fs::read_to_string(directory.join(format!("{name}.jsonl"))).unwrap();
         let mut table = Table::new(limits(8));
         table.join(1);
         table.join(2);
@@ -516,7 +516,7 @@ fn recorded_sub_agents_belong_to_their_roots_owner() {
 
 /// A hundred clients with a hundred turns each: at no time has one had more than twice what another has had.
 #[test]
-fn places_are_shared_fairly() {
+fn the_queue_is_fair() {
     let mut table = Table::new(limits(8));
     let clients = 1..=100_u64;
     for client in clients.clone() {
@@ -555,7 +555,7 @@ fn places_are_shared_fairly() {
 }
 
 proptest::proptest! {
-    /// Ids are given back byte for byte, however they are written, and nothing else is touched.
+    /// Ids are restored byte for byte, and nothing else changes.
     #[test]
     fn ids_come_back_byte_for_byte(id in r#"-?[1-9][0-9]{0,17}|"([a-z0-9 {}:,\[\]]|\\["\\/n]|\\u00[2-7][0-9]){0,12}""#, pad in " {0,3}") {
         use bytes::Bytes;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codex_broker::{ConnectErrorKind, ConnectOptions, Endpoint, Launch, release, stop};
+use codex_broker::{ConnectErrorKind, ConnectOptions, Endpoint, Launcher, release, stop};
 use codex_rpc::client::TurnLimits;
 use codex_rpc::protocol::turn::TurnStartParams;
 use codex_rpc::transport::{BoxReader, BoxWriter, ChildOptions, Connection};
@@ -12,7 +12,7 @@ use codex_testkit::{Gate, LIMIT};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-use crate::support::{Inside, ask, client, look_again, thread};
+use crate::support::{Inside, ask, client, poll_pause, thread};
 
 /// A client that writes and reads lines.
 struct Raw {
@@ -27,7 +27,7 @@ impl Raw {
         let (reader, writer, _) = loop {
             match Connection::unix(path.as_ref()).await {
                 Ok(connection) => break connection.into_parts(),
-                Err(_) => look_again().await,
+                Err(_) => poll_pause().await,
             }
         };
         Self { reader: BufReader::new(reader), writer }
@@ -62,7 +62,7 @@ impl Raw {
 }
 
 #[tokio::test]
-async fn clients_share_one_server_and_get_what_is_theirs() {
+async fn clients_share_one_server_and_receive_only_their_messages() {
     let broker = Inside::start(Script::new().when("one", Turn::say("1")).when("two", Turn::say("2")), |_| {});
     let (one, two) = (broker.client().await, broker.client().await);
     let (first, second) = tokio::join!(ask(&one, "one"), ask(&two, "two"));
@@ -76,18 +76,18 @@ async fn clients_share_one_server_and_get_what_is_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_clients_with_long_answers_do_not_lock_up() {
+async fn two_hundred_clients_with_long_answers_do_not_deadlock() {
     let text = "x".repeat(64 * 1024);
     // A process, so that its pipes are real and small.
     let codex = ScriptedCodex::new(Script::new().turn(Turn::say(&text)));
     let mut child = ChildOptions::new(codex.program()).args(["app-server"]);
     child.env.push((codex.env().0.into(), codex.env().1.into()));
-    let broker = Inside::launch(Launch::child(child), |options| {
+    let broker = Inside::launch(Launcher::child(child), |options| {
         options.limits.max_active_turns = 16;
         options.max_unread = 1024 * 1024;
     });
     let mut options = ConnectOptions::new();
-    options.queue = Some(LIMIT);
+    options.queue_timeout = Some(LIMIT);
     // A few who ask for a lot and read nothing.
     let mut slow = Vec::new();
     for _ in 0..5 {
@@ -140,7 +140,7 @@ async fn a_client_that_reads_nothing_is_disconnected_with_a_reason() {
     broker.finish().await;
 }
 
-/// d13: it answers for itself while it is busy, and after its server has died.
+/// d13: the broker returns its status while it is busy, and after its server ended.
 #[tokio::test]
 async fn d13_the_status_is_right_while_busy_and_after_a_crash() {
     let gate = Gate::new();
@@ -170,13 +170,13 @@ async fn d13_the_status_is_right_while_busy_and_after_a_crash() {
     broker.finish().await;
 }
 
-/// d02, d03: the server dies in the middle: this fails at once with the reason, the next works.
+/// d02, d03: the server ends during a turn: the turn fails at once with the reason, and the next works.
 #[tokio::test]
-async fn d03_a_dead_server_fails_what_runs_and_the_next_works() {
+async fn d03_a_dead_server_fails_active_turns_and_the_next_works() {
     let codex = ScriptedCodex::new(Script::new().when("die", Turn::new([Step::die(7, "boom at the end\n")])));
     let mut child = ChildOptions::new(codex.program()).args(["app-server"]);
     child.env.push((codex.env().0.into(), codex.env().1.into()));
-    let broker = Inside::launch(Launch::child(child), |_| {});
+    let broker = Inside::launch(Launcher::child(child), |_| {});
     let client = broker.client().await;
     for round in 1..=3 {
         let outcome = ask(&client, "die").await;
@@ -193,8 +193,8 @@ async fn d03_a_dead_server_fails_what_runs_and_the_next_works() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_started_is_told() {
-    let broker = Inside::launch(Launch::child(ChildOptions::new("/nowhere/codex")), |_| {});
+async fn a_server_that_cannot_be_started_is_reported() {
+    let broker = Inside::launch(Launcher::child(ChildOptions::new("/nowhere/codex")), |_| {});
     let mut raw = Raw::connect(&broker.endpoint).await;
     for _ in 0..2 {
         let refused = raw.call("initialize", json!({})).await;
@@ -204,7 +204,7 @@ async fn a_server_that_cannot_be_started_is_told() {
     let codex = ScriptedCodex::new(Script::too_old());
     let mut child = ChildOptions::new(codex.program()).args(["app-server"]);
     child.env.push((codex.env().0.into(), codex.env().1.into()));
-    let broker = Inside::launch(Launch::child(child), |_| {});
+    let broker = Inside::launch(Launcher::child(child), |_| {});
     let mut raw = Raw::connect(&broker.endpoint).await;
     let refused = raw.call("initialize", json!({})).await;
     assert!(
@@ -215,10 +215,11 @@ async fn a_server_that_cannot_be_started_is_told() {
 }
 
 #[tokio::test]
-async fn a_stopping_broker_sees_out_what_was_left_to_run() {
+async fn a_stopping_broker_waits_for_turns_without_a_client() {
     let gate = Gate::new();
-    let broker =
-        Inside::start(Script::new().turn(Turn::new([Step::hold(&gate)])), |options| options.drain = LIMIT);
+    let broker = Inside::start(Script::new().turn(Turn::new([Step::hold(&gate)])), |options| {
+        options.drain_timeout = LIMIT
+    });
     let mut options = ConnectOptions::new();
     options.leave_running = true;
     let one = client(&broker.endpoint, &options).await;
@@ -232,7 +233,7 @@ async fn a_stopping_broker_sees_out_what_was_left_to_run() {
     let stopping = tokio::spawn(async move { stop(&endpoint, false, LIMIT).await });
     // No new clients from then on.
     while std::fs::exists(broker.endpoint.to_string().trim_start_matches("unix:")).unwrap() {
-        look_again().await;
+        poll_pause().await;
     }
     assert!(!stopping.is_finished());
     gate.release();
@@ -241,7 +242,7 @@ async fn a_stopping_broker_sees_out_what_was_left_to_run() {
 }
 
 #[tokio::test]
-async fn what_was_left_to_run_is_not_left_for_ever() {
+async fn turns_without_a_client_are_limited_in_time() {
     let broker = Inside::start(Script::new().turn(Turn::new([Step::Stall])), |options| {
         options.max_unattended = Duration::from_millis(300);
     });
@@ -253,11 +254,11 @@ async fn what_was_left_to_run_is_not_left_for_ever() {
     assert_eq!(broker.status().await.active_turns, 1);
     one.shutdown().await;
     drop(turn);
-    // Looking is being a client: it is left alone until it has said so in its log.
+    // A status request is a client too: send none until the log has the end of the server.
     let log = broker.endpoint.log().unwrap();
     let given_up = async {
         while !std::fs::read_to_string(&log).unwrap().contains("did not end in time") {
-            look_again().await;
+            poll_pause().await;
         }
     };
     tokio::time::timeout(LIMIT, given_up).await.unwrap();
@@ -265,9 +266,9 @@ async fn what_was_left_to_run_is_not_left_for_ever() {
     broker.finish().await;
 }
 
-/// d07: a client that goes away has its turn interrupted; a turn of another goes on.
+/// d07: the turn of a client that disconnects is interrupted; the turn of another continues.
 #[tokio::test]
-async fn d07_one_clients_end_is_no_others() {
+async fn d07_the_end_of_one_client_does_not_affect_others() {
     let gate = Gate::new();
     let script = Script::new()
         .when("one", Turn::new([Step::Stall]))
@@ -287,7 +288,7 @@ async fn d07_one_clients_end_is_no_others() {
     broker.finish().await;
 }
 
-/// d10: with nobody there the server goes, and with it its hold on threads; `release` brings that about at once.
+/// d10: without clients the server ends, which unlocks its threads; `release` ends it at once.
 #[tokio::test]
 async fn d10_the_server_lets_go_of_threads() {
     let broker = Inside::start(Script::new(), |options| options.child_idle = Duration::from_millis(50));
@@ -308,7 +309,7 @@ async fn d10_the_server_lets_go_of_threads() {
 }
 
 #[tokio::test]
-async fn codexs_own_overload_passes_and_is_retried_by_the_client() {
+async fn an_overload_error_of_codex_is_forwarded_and_retried_by_the_client() {
     let script = Script::new().fault("turn/start", Fault::overloaded().times(2));
     let broker = Inside::start(script, |_| {});
     assert_eq!(ask(&broker.client().await, "hi").await.answer(), Some("OK."));
@@ -317,10 +318,10 @@ async fn codexs_own_overload_passes_and_is_retried_by_the_client() {
 }
 
 #[tokio::test]
-async fn queued_turns_get_their_place() {
+async fn queued_turns_start_in_turn() {
     let broker = Inside::start(Script::new(), |options| options.limits.max_active_turns = 2);
     let mut options = ConnectOptions::new();
-    options.queue = Some(LIMIT);
+    options.queue_timeout = Some(LIMIT);
     let mut all = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (endpoint, options) = (broker.endpoint.clone(), options.clone());
@@ -338,9 +339,9 @@ async fn queued_turns_get_their_place() {
     broker.finish().await;
 }
 
-/// Dropped at any await point, connecting leaves nothing behind and the broker whole.
+/// Dropped at any await point, a connection attempt leaves nothing, and the broker continues.
 #[tokio::test]
-async fn connecting_may_be_given_up_at_any_point() {
+async fn connecting_can_be_cancelled_at_any_point() {
     let broker = Inside::start(Script::new(), |_| {});
     broker.status().await;
     let options = ConnectOptions::new();
@@ -374,7 +375,7 @@ async fn connecting_may_be_given_up_at_any_point() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_refused_and_the_connection_lives() {
+async fn lines_that_are_not_messages_are_refused_and_the_connection_continues() {
     let broker = Inside::start(Script::new(), |options| options.max_frame = 10_000);
     let mut raw = Raw::connect(&broker.endpoint).await;
     raw.writer.write_all(b"hello\n[]\n").await.unwrap();

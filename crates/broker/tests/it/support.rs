@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use codex_broker::{
-    BrokerStatus, ConnectOptions, Endpoint, Identity, Launch, ServeOptions, Served, connect_or_start, serve,
-    status,
+    BrokerStatus, ConnectOptions, Endpoint, Identity, Launcher, ServeOptions, Served, connect_or_start,
+    serve, status,
 };
 use codex_rpc::client::{Client, ClientOptions, TurnLimits};
 use codex_rpc::protocol::{ThreadId, thread::ThreadStartParams, turn::TurnStartParams};
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// What tells the test program to be a broker, as JSON.
+/// The variable that makes the test program a broker, as JSON.
 const PLAN: &str = "CODEX_BROKER_TEST_PLAN";
 
 pub(crate) fn endpoint(root: &Path) -> Endpoint {
@@ -38,7 +38,7 @@ pub(crate) struct Inside {
 
 impl Inside {
     pub(crate) fn start(script: Script, change: impl FnOnce(&mut ServeOptions)) -> Self {
-        let launch = Launch::with(move || {
+        let launch = Launcher::from_fn(move || {
             let (server, stream) = ScriptedAppServer::in_memory(script.clone());
             let (reader, writer) = tokio::io::split(stream);
             // It ends with its connection.
@@ -48,7 +48,7 @@ impl Inside {
         Self::launch(launch, change)
     }
 
-    pub(crate) fn launch(launch: Launch, change: impl FnOnce(&mut ServeOptions)) -> Self {
+    pub(crate) fn launch(launch: Launcher, change: impl FnOnce(&mut ServeOptions)) -> Self {
         let root = tempfile::tempdir().unwrap();
         let endpoint = endpoint(root.path());
         let mut options = ServeOptions::new(endpoint.clone(), launch);
@@ -84,22 +84,22 @@ impl Inside {
     }
 }
 
-/// Looks at the status until it is as wanted.
+/// Polls the status until the condition holds.
 pub(crate) async fn until(endpoint: &Endpoint, what: impl Fn(&BrokerStatus) -> bool) -> BrokerStatus {
     let wait = async {
         loop {
             match status(endpoint, LIMIT).await {
                 Ok(status) if what(&status) => return status,
-                _ => look_again().await,
+                _ => poll_pause().await,
             }
         }
     };
     tokio::time::timeout(LIMIT, wait).await.expect("the state comes in time")
 }
 
-/// A short rest between two looks at something that tells nobody when it changes.
-pub(crate) async fn look_again() {
-    tokio::time::sleep(Duration::from_millis(5)).await; // sleep: a look at a state, with a limit around it
+/// A short pause between two checks of a state that has no notification.
+pub(crate) async fn poll_pause() {
+    tokio::time::sleep(Duration::from_millis(5)).await; // sleep: a check of a state, with a limit around it
 }
 
 pub(crate) async fn client(endpoint: &Endpoint, options: &ConnectOptions) -> Client {
@@ -110,7 +110,7 @@ pub(crate) async fn client(endpoint: &Endpoint, options: &ConnectOptions) -> Cli
                 // One inside this process may just be about to listen.
                 Err(error) if options.start.is_none() => {
                     drop(error);
-                    look_again().await;
+                    poll_pause().await;
                 }
                 Err(error) => panic!("{error}"),
             }
@@ -168,9 +168,9 @@ impl Outside {
         program.env.extend(self.env.iter().cloned());
         let mut options = ConnectOptions::new().start(program);
         // The machine may be busy with other tests.
-        options.within = LIMIT;
-        options.handshake = LIMIT / 2;
-        options.queue = Some(LIMIT);
+        options.timeout = LIMIT;
+        options.handshake_timeout = LIMIT / 2;
+        options.queue_timeout = Some(LIMIT);
         options
     }
 
@@ -194,11 +194,11 @@ fn be_a_broker() {
     let plan: Value = serde_json::from_str(&plan).unwrap();
     let path = |name: &str| PathBuf::from(plan[name].as_str().unwrap());
     let ms = |name: &str| Duration::from_millis(plan[name].as_u64().unwrap());
-    let launch = Launch::child(ChildOptions::new(path("codex")).args(["app-server"]));
+    let launch = Launcher::child(ChildOptions::new(path("codex")).args(["app-server"]));
     let mut options = ServeOptions::new(endpoint(&path("root")), launch);
     options.broker_idle = ms("brokerIdleMs");
     options.child_idle = ms("childIdleMs");
-    options.watched =
+    options.watched_files =
         plan["watched"].as_array().unwrap().iter().map(|path| path.as_str().unwrap().into()).collect();
     if let Some(limit) = plan["limit"].as_u64() {
         options.limits.max_active_turns = usize::try_from(limit).unwrap();
@@ -209,6 +209,6 @@ fn be_a_broker() {
 
 pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    // It may be gone meanwhile.
+    // It may have ended already.
     let _ = rustix::process::kill_process(pid, signal);
 }

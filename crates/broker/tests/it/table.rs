@@ -1,10 +1,10 @@
-//! A router with everything around it played by the test: what goes where is written down.
+//! A router with a simulated shell that records all actions.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use codex_broker::conventions::Codex;
-use codex_broker::router::{Action, ClientId, Event, Limits, Router, Ticket};
+use codex_broker::conventions::CodexConventions;
+use codex_broker::router::{Action, ClientId, Event, Limits, Router, TimerId};
 use serde_json::{Value, json};
 
 /// What the router did, in order.
@@ -15,23 +15,23 @@ pub(crate) enum Done {
     Start,
     Stop,
     Decline(Value, String),
-    Call(u64, String),
+    Request(u64, String),
 }
 
 pub(crate) struct Table {
     pub(crate) router: Router,
     pub(crate) done: VecDeque<Done>,
-    pub(crate) tickets: Vec<Ticket>,
+    pub(crate) timers: Vec<TimerId>,
 }
 
 impl Table {
     pub(crate) fn new(limits: Limits) -> Self {
-        let router = Router::new(Codex::new(), limits);
-        Self { router, done: VecDeque::new(), tickets: Vec::new() }
+        let router = Router::new(CodexConventions::new(), limits);
+        Self { router, done: VecDeque::new(), timers: Vec::new() }
     }
 
     pub(crate) fn event(&mut self, event: Event<'_>) {
-        let Self { router, done, tickets } = self;
+        let Self { router, done, timers } = self;
         let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("frames are JSON");
         router.handle(event, &mut |action| match action {
             Action::ToClient { client, frame } => {
@@ -41,10 +41,10 @@ impl Table {
             Action::StartServer => done.push_back(Done::Start),
             Action::StopServer => done.push_back(Done::Stop),
             Action::Decline { id, method, .. } => done.push_back(Done::Decline(parse(id), method.to_owned())),
-            Action::Call { client, method, .. } => {
-                done.push_back(Done::Call(client.number(), method.to_owned()));
+            Action::BrokerRequest { client, method, .. } => {
+                done.push_back(Done::Request(client.number(), method.to_owned()));
             }
-            Action::Arm { ticket, .. } => tickets.push(ticket),
+            Action::StartTimer { timer, .. } => timers.push(timer),
         });
     }
 
@@ -85,7 +85,7 @@ impl Table {
 
     /// A client that has shaken hands; the server is brought up for the first.
     pub(crate) fn join(&mut self, client: u64) {
-        self.event(Event::Joined(ClientId::new(client)));
+        self.event(Event::ClientConnected(ClientId::new(client)));
         self.client(client, &json!({"id": "hi", "method": "initialize", "params": {"clientInfo": {}}}));
         if self.done.front() == Some(&Done::Start) {
             self.next();
@@ -107,7 +107,7 @@ impl Table {
         assert_eq!(self.client_got(client)["id"], "open");
     }
 
-    /// A request for a turn; gives the id under which the server got it.
+    /// Sends a request for a turn. Returns its id at the server.
     pub(crate) fn ask_turn(&mut self, client: u64, thread: &str) -> Value {
         self.client(client, &json!({"id": "go", "method": "turn/start", "params": {"threadId": thread}}));
         self.server_got()["id"].clone()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codex_broker::{ConnectErrorKind, Endpoint, Launch, ServeOptions, Served};
+use codex_broker::{ConnectErrorKind, Endpoint, Launcher, ServeOptions, Served};
 use codex_companion_core::codex::{Codex, child};
 use codex_companion_core::elapsed;
 use serde_json::json;
@@ -28,13 +28,14 @@ pub(super) fn run(app: &App, action: &BrokerAction) -> Result<Answer, Failure> {
 }
 
 fn serve(app: &App, settings: &Settings, codex: &Codex, endpoint: Endpoint) -> Result<Answer, Failure> {
-    let mut options = ServeOptions::new(endpoint, Launch::child(child(codex)));
-    options.child_idle = settings.timeouts.child_idle;
-    options.broker_idle = settings.timeouts.broker_idle;
-    options.watched.push(codex.program.clone());
+    let mut watched = vec![codex.program.clone()];
     if let Some(home) = app.environment.codex_home() {
-        options.watched.extend([home.join("config.toml"), home.join("auth.json")]);
+        watched.extend([home.join("config.toml"), home.join("auth.json")]);
     }
+    let options = ServeOptions::new(endpoint, Launcher::child(child(codex)))
+        .child_idle(settings.timeouts.child_idle)
+        .broker_idle(settings.timeouts.broker_idle)
+        .watched_files(watched);
     let served = block_on(async |stop, _| {
         let shutdown = async {
             stop.stopped().await;

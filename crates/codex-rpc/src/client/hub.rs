@@ -39,20 +39,20 @@ struct Slot {
     machine: TurnMachine,
     events: EventSender,
     outcome: watch::Sender<Option<Arc<TurnOutcome>>>,
-    /// When the turn last gave a sign of life, and how many it had given by then.
-    last_sign: (Instant, u64),
-    /// Set while somebody sees the turn out: its outcome is published when they let go.
+    /// When the turn last had activity, and its activity count at that time.
+    last_activity: (Instant, u64),
+    /// Set while the turn is being ended: its outcome is published when that is done.
     held: bool,
-    /// Told after every change.
+    /// Notified after every change.
     changed: Arc<Notify>,
 }
 
 impl Slot {
     fn show(&mut self, events: Vec<TurnEvent>) {
         self.events.send(events);
-        let signs = self.machine.signs_of_life();
-        if signs != self.last_sign.1 {
-            self.last_sign = (Instant::now(), signs);
+        let count = self.machine.activity_count();
+        if count != self.last_activity.1 {
+            self.last_activity = (Instant::now(), count);
         }
     }
 }
@@ -85,7 +85,7 @@ impl Turns {
         let key = slots.next;
         slots.next += 1;
         let slot = Slot {
-            last_sign: (Instant::now(), machine.signs_of_life()),
+            last_activity: (Instant::now(), machine.activity_count()),
             machine,
             events: events_tx,
             outcome: outcome_tx,
@@ -136,9 +136,9 @@ impl Turns {
         self.lock().running.get(&key).map(|slot| look(&slot.machine))
     }
 
-    /// How long ago the turn last gave a sign of life. `None` when it has ended.
+    /// How long the turn has had no activity. `None` when it has ended.
     pub(super) fn silence(&self, key: u64) -> Option<Duration> {
-        self.lock().running.get(&key).map(|slot| slot.last_sign.0.elapsed())
+        self.lock().running.get(&key).map(|slot| slot.last_activity.0.elapsed())
     }
 
     /// Waits until the turn has an outcome and nothing of it runs on the server any more. Cancel safe.

@@ -41,7 +41,7 @@ use crate::turn::TurnKind;
 
 /// A connection to an app-server that has shaken hands. Clones share it.
 ///
-/// When the last clone, and the last [`TurnHandle`], is dropped the connection is closed and the process behind it is ended in
+/// When the last clone, and the last [`TurnHandle`], is dropped the connection is closed and its process is ended in
 /// the background; [`Client::shutdown`] does the same and waits.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -200,7 +200,7 @@ impl Client {
         self.peer.close_reason()
     }
 
-    /// Closes the connection; a process behind it is ended (standard input closed, TERM, KILL, each for its group) within
+    /// Closes the connection; its process is ended (standard input closed, TERM, KILL, each for its group) within
     /// [`ClientOptions::grace`] and reaped. Turns that still run fail. Cancel safe.
     pub async fn shutdown(&self) {
         self.peer.shutdown(self.options.grace).await;

@@ -1,4 +1,4 @@
-//! Who is told what belongs to no turn.
+//! Receives what belongs to no turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use crate::frame::Noise;
 use crate::policy::PolicyAnswer;
 use crate::protocol::{ServerNotification, ServerRequest};
 
-/// Is told what goes by on a connection. Called by the connection's task (and, for answers, by the task of the answer):
+/// Receives what a connection carries. Called by the connection's task (and, for answers, by the task of the answer):
 /// an implementation must not block. Every method defaults to nothing.
 pub trait Observer: Send + Sync + 'static {
     /// Every notification, known or not, whether or not a turn takes it.
@@ -25,7 +25,7 @@ pub trait Observer: Send + Sync + 'static {
         let _ = noise;
     }
 
-    /// A message that could not be used: malformed, or an answer that nobody waits for.
+    /// A message that could not be used: malformed, or an answer to no pending request.
     fn stray(&self, what: &str) {
         let _ = what;
     }

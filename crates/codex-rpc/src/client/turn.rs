@@ -202,16 +202,14 @@ enum Cause {
 impl Supervisor {
     async fn run(mut self) {
         let Some(cause) = self.cause().await else { return };
-        let (late, change): (_, Box<dyn FnOnce(&mut TurnMachine) -> Vec<TurnEvent> + Send>) = match cause {
-            Cause::Expired(expiry) => (
-                "the expired turn did not end in time",
-                Box::new(move |machine: &mut TurnMachine| machine.expired(expiry)),
-            ),
-            Cause::Interrupted => {
-                ("the interrupted turn did not end in time", Box::new(TurnMachine::interrupt_requested))
-            }
+        let late = match cause {
+            Cause::Expired(_) => "the expired turn did not end in time",
+            Cause::Interrupted => "the interrupted turn did not end in time",
         };
-        self.turns.hold(self.key, change);
+        self.turns.hold(self.key, |machine| match cause {
+            Cause::Expired(expiry) => machine.expired(expiry),
+            Cause::Interrupted => machine.interrupt_requested(),
+        });
         see_out(&self.peer, &self.turns, self.key, &self.thread_id, self.limits.interrupt).await;
         self.turns.release(self.key, |machine| machine.stream_ended(late));
     }

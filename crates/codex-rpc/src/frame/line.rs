@@ -4,21 +4,21 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Line {
-    /// A message stands at `start..end`, with at most white space around it.
+    /// A message is at `start..end`, with at most white space around it.
     Message {
         /// Where the message begins.
         start: usize,
         /// Where the message ends.
         end: usize,
     },
-    /// A message stands at `start..end`, with a byte order mark or escape sequences around it.
+    /// A message is at `start..end`, with a byte order mark or escape sequences around it.
     Decorated {
         /// Where the message begins.
         start: usize,
         /// Where the message ends.
         end: usize,
     },
-    /// Something else stands at `start..end`.
+    /// Something else is at `start..end`.
     Text {
         /// Where the text begins.
         start: usize,
@@ -97,7 +97,7 @@ fn before_decoration(line: &[u8], start: usize, end: usize) -> usize {
     if matches!(line[end - 1], b'}' | b']') {
         return end;
     }
-    // No raw escape byte stands inside valid JSON, so the first one after the last brace ends the message.
+    // Valid JSON contains no raw escape byte, so the first one after the last brace ends the message.
     match memchr::memrchr(b'}', &line[start..end]) {
         Some(brace) if after_decoration(line, start + brace + 1, end) == end => start + brace + 1,
         _ => end,

@@ -28,15 +28,15 @@ pub enum EnvelopeKind {
 /// - Every bracket has its partner, every string ends, and no string holds a raw control character.
 /// - The members that it looks for stand at most once, also when their names are written with escapes
 ///   (`"\u0069d"` is `id`), and they make up a message by the rules of the [module](super). A member of the message
-///   itself is a complete value with a comma or the closing brace behind it.
+///   itself is a complete value with a comma or the closing brace after it.
 /// - Escapes in what it hands out (method, id, thread ids) are valid.
 ///
 /// # What is left to the typed parse
 ///
 /// The inside of `params`, `result` and `error`, and members that the scan does not look for, but for brackets,
 /// strings and control characters: commas, colons, numbers, literals, escapes in strings, repeated
-/// members. So a frame that passes can still fail to parse as the `params` of a method, and what stands in
-/// members that nobody reads is checked by nobody.
+/// members. So a frame that passes can still fail to parse as the `params` of a method, and members that are not read are
+/// not checked.
 ///
 /// # The thread
 ///
@@ -81,7 +81,7 @@ impl<'a> Envelope<'a> {
         self.frame.get(self.id_span()?).and_then(scan::read_id).flatten()
     }
 
-    /// Where the id's value stands in the frame (null in an error response too), with the quotes of a string.
+    /// Where the id's value is in the frame (null in an error response too), with the quotes of a string.
     pub fn id_span(&self) -> Option<Range<usize>> {
         self.parts.id.range()
     }
@@ -117,7 +117,7 @@ impl<'a> Envelope<'a> {
         self.result_span().map(|span| &self.frame[span])
     }
 
-    /// Where `result` stands in the frame.
+    /// Where `result` is in the frame.
     pub fn result_span(&self) -> Option<Range<usize>> {
         self.payload(Member::Result)
     }
@@ -127,7 +127,7 @@ impl<'a> Envelope<'a> {
         self.error_span().map(|span| &self.frame[span])
     }
 
-    /// Where `error` stands in the frame.
+    /// Where `error` is in the frame.
     pub fn error_span(&self) -> Option<Range<usize>> {
         self.payload(Member::Error)
     }

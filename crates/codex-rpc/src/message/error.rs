@@ -15,7 +15,7 @@ pub struct RpcError {
     pub code: i64,
     /// One sentence for people. What Codex writes here may repeat the model's or the user's text.
     pub message: String,
-    /// Whatever else the peer says.
+    /// Further data of the peer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }
@@ -73,7 +73,7 @@ pub enum EnvelopeProblem {
     Batch,
     /// JSON, but no object.
     NotAnObject,
-    /// This member stands twice.
+    /// This member occurs twice.
     Duplicate(&'static str),
     /// None of `method`, `result` and `error`, or more than one of them; `params` without a method; or a response
     /// without an id.
@@ -109,7 +109,7 @@ impl EnvelopeError {
         }
     }
 
-    /// The id, if the frame had exactly one that is valid and that stands before the fault.
+    /// The id, if the frame had exactly one that is valid and that precedes the fault.
     pub fn id(&self) -> Option<&RequestId> {
         self.id.as_ref()
     }
@@ -137,7 +137,7 @@ impl fmt::Display for EnvelopeError {
             Problem::ControlCharacter => f.write_str("a string in the frame holds a raw control character"),
             Problem::Batch => f.write_str("batches are not supported"),
             Problem::NotAnObject => f.write_str("the frame is not a JSON object"),
-            Problem::Duplicate(name) => write!(f, "the member `{name}` stands twice"),
+            Problem::Duplicate(name) => write!(f, "the member `{name}` occurs twice"),
             Problem::Members => {
                 f.write_str("the members make up neither a request, a notification nor a response")
             }

@@ -49,7 +49,7 @@ pub(super) struct Parts {
     pub(super) decoded: Option<Box<Decoded>>,
     /// One bit for each [`Member`] that was read.
     seen: u16,
-    /// How high in the order of preference the thread stands that was found; 0 if none was.
+    /// The rank of the thread that was found, in the order of preference; 0 if none was.
     rank: u8,
 }
 
@@ -59,7 +59,7 @@ impl Parts {
     }
 }
 
-/// Where a value stands in the frame; all zero if there is none. A text's span is without its quotes.
+/// Where a value is in the frame; all zero if there is none. A text's span is without its quotes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Span {
     start: usize,
@@ -142,7 +142,7 @@ struct Stop;
 /// The scan at work.
 ///
 /// It walks from colon to colon in at most three objects inside each other (message, payload, thread), so it needs no
-/// stack for them; everything deeper is skipped from bracket to bracket. What stands before a colon tells the
+/// stack for them; everything deeper is skipped from bracket to bracket. The text before a colon is the
 /// member's name; values that are not ours are not looked at.
 struct Scan<'a> {
     frame: &'a [u8],
@@ -155,7 +155,7 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    /// Tells the kinds apart by the members that are there, unless a rule is broken.
+    /// Decides the kind by the members that are there, unless a rule is broken.
     fn kind(&self) -> Result<EnvelopeKind, Problem> {
         if std::str::from_utf8(self.frame).is_err() {
             return Err(Problem::NotUtf8);
@@ -205,7 +205,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Walks through an object from its opening brace. Behind each of its own colons it calls `member` with text that
+    /// Walks through an object from its opening brace. After each of its own colons it calls `member` with text that
     /// ends with the member's quoted name, if it is one of ours; names that do not end with `last` may be left out.
     #[inline(always)]
     fn walk(
@@ -241,7 +241,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Text that ends with the quoted name that stands at the end of `before`, when white space may follow the name
+    /// Text that ends with the quoted name at the end of `before`, when white space may follow the name
     /// or there may be escapes in it. Nothing if the name is not one of ours.
     #[cold]
     fn name_well_before(&mut self, before: &'a [u8]) -> Result<&'a [u8], Stop> {
@@ -439,7 +439,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Reads a string from its opening quote, and gives what stands between its quotes.
+    /// Reads a string from its opening quote, and returns what is between its quotes.
     #[inline(always)]
     fn string(&mut self) -> Result<&'a [u8], Stop> {
         let start = self.at + 1;
@@ -528,7 +528,7 @@ impl<'a> Scan<'a> {
     /// Notes a broken rule.
     #[cold]
     fn fault(&mut self, problem: Problem) {
-        // A second id makes the first one doubtful, whatever else is wrong.
+        // A second id makes the first one doubtful, even if something else is wrong.
         if self.fault.is_none() || problem == Problem::Duplicate("id") {
             self.fault = Some(problem);
         }

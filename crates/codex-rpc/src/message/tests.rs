@@ -179,7 +179,7 @@ fn what_is_not_json_is_a_parse_error() {
     ] {
         refuse(frame, &format!("-32700 - {problem}"));
     }
-    // What was read before the fault is told.
+    // What was read before the fault is reported.
     refuse(r#"{"id":5,"result":{"text":"abc"#, "response -32700 5 Truncated");
     refuse(b"{\"id\":5,\"result\":\"\xff\"}", "response -32700 5 NotUtf8");
     refuse(b"{\"id\":5,\"result\":1}\xff", "response -32700 5 NotUtf8");

@@ -1,4 +1,4 @@
-//! What the other side asks of us and tells us.
+//! The server's requests and notifications.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub trait Handler: Send + 'static {
         let _ = noise;
     }
 
-    /// A frame that is JSON-like but no message, or an answer that nobody waits for. Default: ignored.
+    /// A frame that is JSON-like but no message, or an answer to no pending request. Default: ignored.
     fn stray(&mut self, what: &str) {
         let _ = what;
     }

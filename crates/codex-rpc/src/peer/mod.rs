@@ -7,7 +7,7 @@
 //!              server request      └───────────────────────┘
 //! ```
 //!
-//! - The task never stops reading because somebody is slow: it hands each message to a [`Handler`], a plain function that
+//! - The task never stops reading because a client is slow: it hands each message to a [`Handler`], a plain function that
 //!   must not block, and writes and reads at the same time.
 //! - The queues are bounded. A request waits for a place in the queue, inside its own deadline. Answers to server requests
 //!   always have a place, because no more than [`PeerOptions::max_open_requests`] are open at once: what is above is
@@ -79,7 +79,7 @@ setters! {
 }
 
 /// A handle on a connection's task. Clones share it. When the last one is dropped the connection is closed, and a process
-/// behind it is brought to its end in the background; [`Peer::shutdown`] does the same and waits.
+/// behind it is ended in the background; [`Peer::shutdown`] does the same and waits.
 #[derive(Debug, Clone)]
 pub struct Peer {
     shared: Arc<Shared>,
@@ -90,7 +90,7 @@ struct Shared {
     dialect: Dialect,
     next_id: AtomicU64,
     commands: mpsc::Sender<Bytes>,
-    /// Asks the task to close, whatever else it waits for.
+    /// Asks the task to close at once.
     closing: watch::Sender<bool>,
     pending: Arc<Mutex<Pending>>,
     closed: watch::Receiver<Option<CloseReason>>,
@@ -111,7 +111,7 @@ fn lock(pending: &Mutex<Pending>) -> MutexGuard<'_, Pending> {
     pending.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes a request off the map when its caller goes, whatever the way.
+/// Takes a request off the map when its caller drops the future.
 struct Entry<'a> {
     pending: &'a Mutex<Pending>,
     id: u64,
@@ -271,7 +271,7 @@ impl Peer {
         reason.unwrap_or(CloseReason::Shutdown)
     }
 
-    /// The process behind the connection, if there is one.
+    /// The process of the connection, if there is one.
     #[must_use]
     pub fn child(&self) -> Option<&ChildHandle> {
         self.shared.child.as_ref()

@@ -92,7 +92,7 @@ impl Task {
                     Ok(Sent::Nothing) => return CloseReason::EndOfStream,
                     Ok(Sent::Bytes) => unflushed = true,
                     Ok(Sent::All) => unflushed = false,
-                    // The reader tells more: what the server said last, and how it ended.
+                    // The reader knows more: what the server said last, and how it ended.
                     Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return self.drain().await,
                     Err(error) => return CloseReason::Io(error.to_string()),
                 },
@@ -156,7 +156,7 @@ impl Task {
         }
     }
 
-    /// A broken answer fails its request, a broken request is answered; what cannot be told apart is only reported.
+    /// A broken answer fails its request, a broken request is answered; what is neither is only reported.
     fn malformed(&mut self, error: &EnvelopeError, out: &mut BytesMut) {
         event!(WARN, %error, "frame refused");
         match error.id() {
@@ -201,7 +201,7 @@ impl Task {
     }
 }
 
-/// Waits until somebody asks for the end. The last handle's going is seen by the queue.
+/// Waits for a request to close. That the last handle was dropped shows in the queue.
 async fn asked(close: &mut watch::Receiver<bool>) {
     if close.wait_for(|asked| *asked).await.is_err() {
         std::future::pending::<()>().await;
@@ -223,7 +223,7 @@ async fn send(writer: &mut BoxWriter, out: &mut BytesMut) -> std::io::Result<Sen
     writer.write_buf(out).await.map(|count| if count == 0 { Sent::Nothing } else { Sent::Bytes })
 }
 
-/// When a process stands behind the connection, its exit is the better reason.
+/// When the connection has a process, its exit is the better reason.
 async fn name_the_exit(child: Option<&ChildHandle>, reason: CloseReason) -> CloseReason {
     let Some(child) = child.filter(|_| reason != CloseReason::Shutdown) else { return reason };
     if let Ok(exit) = tokio::time::timeout(EXIT_WAIT, child.wait()).await {

@@ -34,7 +34,7 @@ impl AccountReadParams {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct AccountReadResponse {
-    /// The account; `None` when nobody is signed in.
+    /// The account; `None` when no user is signed in.
     #[serde(default)]
     pub account: Option<Account>,
     /// Whether the configured provider needs an OpenAI account at all.
@@ -43,7 +43,7 @@ pub struct AccountReadResponse {
 }
 
 impl AccountReadResponse {
-    /// Whether turns can be expected to work: somebody is signed in, or the provider needs nobody.
+    /// Whether turns can be expected to work: a user is signed in, or the provider needs none.
     pub fn is_usable(&self) -> bool {
         self.account.is_some() || !self.requires_openai_auth
     }
@@ -90,7 +90,7 @@ impl From<WireAccount> for Account {
     }
 }
 
-/// Asks for the plan's limits. Refused (`-32600`) when nobody is signed in.
+/// Asks for the plan's limits. Refused (`-32600`) when no user is signed in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
@@ -202,7 +202,7 @@ impl std::fmt::Debug for LoginStartParams {
     }
 }
 
-/// What the user has to do next. `account/login/completed` tells how it went.
+/// What the user has to do next. `account/login/completed` has the result.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -19,7 +19,7 @@ open_enum! {
 open_enum! {
     /// What the commands of a thread may do.
     ///
-    /// Starting a thread with anything but `ReadOnly` makes Codex write `trust_level = "trusted"` for the folder
+    /// Starting a thread with anything but `ReadOnly` makes Codex write `trust_level = "trusted"` for the directory
     /// into the user's `config.toml` (seen with 0.169.0). To write without that, start the thread read-only and
     /// pass a [`SandboxPolicy`] with the turn.
     SandboxMode {
@@ -47,7 +47,7 @@ pub enum SandboxPolicy {
     },
     /// Write inside the workspace.
     WorkspaceWrite {
-        /// Absolute folders that may be written beside the workspace.
+        /// Absolute directories that may be written in addition to the workspace.
         #[serde(default)]
         writable_roots: Vec<String>,
         /// Whether commands may use the network.
@@ -68,7 +68,7 @@ impl SandboxPolicy {
         Self::ReadOnly { network_access: false }
     }
 
-    /// Write inside the workspace and the temporary folders, no network.
+    /// Write inside the workspace and the temporary directories, no network.
     pub fn workspace_write() -> Self {
         Self::WorkspaceWrite {
             writable_roots: Vec::new(),
@@ -86,7 +86,7 @@ open_enum! {
         Accept = "accept",
         /// Do it, and do not ask about the like again in this session.
         AcceptForSession = "acceptForSession",
-        /// Do not do it; the turn goes on and the model is told.
+        /// Do not do it; the turn continues and the model is informed.
         Decline = "decline",
         /// Do not do it, and interrupt the turn.
         Cancel = "cancel",

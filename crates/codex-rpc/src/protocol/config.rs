@@ -19,7 +19,7 @@ client_requests! {
 pub struct ConfigReadParams {
     /// Also the layers that it was merged from. Default false.
     pub include_layers: bool,
-    /// Absolute folder whose project layers count. Default: none.
+    /// Absolute directory whose project layers count. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
 }
@@ -67,7 +67,7 @@ pub struct CodexConfig {
 pub struct ExternalAgentConfigDetectParams {
     /// Also look in the user's home. Default false.
     pub include_home: bool,
-    /// Absolute folders to look in. Default none.
+    /// Absolute directories to look in. Default none.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
     pub cwds: Vec<String>,
     /// How old a session may be, in days. Default: the server's limit.
@@ -79,7 +79,7 @@ pub struct ExternalAgentConfigDetectParams {
 }
 
 impl ExternalAgentConfigDetectParams {
-    /// Looks nowhere until a folder or the home is named.
+    /// Looks nowhere until a directory or the home is named.
     pub fn new() -> Self {
         Self::default()
     }
@@ -130,7 +130,7 @@ pub struct MigrationItem {
     /// One line about it.
     #[serde(default)]
     pub description: String,
-    /// The folder that it belongs to; `None` is the user's home.
+    /// The directory that it belongs to; `None` is the user's home.
     #[serde(default)]
     pub cwd: Option<String>,
     /// What exactly, as JSON. For sessions: `{"sessions":[{"path","cwd","title"}]}`.
@@ -141,7 +141,7 @@ pub struct MigrationItem {
 impl MigrationItem {
     /// One session file of another agent.
     ///
-    /// `path` is the absolute path of the transcript, `cwd` the absolute folder that the session worked in.
+    /// `path` is the absolute path of the transcript, `cwd` the absolute directory that the session worked in.
     pub fn session(path: impl Into<String>, cwd: impl Into<String>, title: Option<&str>) -> Self {
         let cwd = cwd.into();
         let details = serde_json::json!({
@@ -156,7 +156,7 @@ impl MigrationItem {
     }
 }
 
-/// Imports. The answer comes at once; `externalAgentConfig/import/completed` tells the result.
+/// Imports. The answer comes at once; `externalAgentConfig/import/completed` reports the result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

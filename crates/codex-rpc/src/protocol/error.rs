@@ -26,7 +26,7 @@ impl ProtocolError {
 
 /// An error of a turn: the payload of an `error` notification, and of a failed [`Turn`](super::Turn).
 ///
-/// Reading one never fails: it decides how a turn ends, so whatever has another shape becomes the message.
+/// Reading one never fails: it decides how a turn ends, so any other shape becomes the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TurnError {
@@ -153,7 +153,7 @@ pub struct RequestFailure {
     /// What the server says, for people.
     #[serde(default)]
     pub message: String,
-    /// Whatever else the server says.
+    /// Further data of the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }

@@ -78,7 +78,7 @@ setters! {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct InitializeResponse {
-    /// `<client name>/<codex version> (<os>; <arch>) …`: the only place where the version is told.
+    /// `<client name>/<codex version> (<os>; <arch>) …`: the only place that has the version.
     #[serde(default)]
     pub user_agent: String,
     /// The Codex home that the server works with, absolute.

@@ -55,7 +55,6 @@ pub use request::*;
 pub use server_request::ServerRequest;
 
 // Within this crate the names are used without their modules: each is unique.
-pub(crate) use {
-    account::*, approval::*, config::*, error::*, initialize::*, item::*, notification::*, review::*,
-    server_request::*, thread::*, turn::*,
-};
+pub(crate) use {account::*, approval::*, config::*, error::*, item::*, notification::*, thread::*, turn::*};
+#[cfg(feature = "client")]
+pub(crate) use {initialize::*, review::*, server_request::*};

@@ -1,4 +1,4 @@
-//! What the server tells without being asked.
+//! Notifications: what the server sends without a request.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -143,7 +143,7 @@ notifications! {
     "modelProvider/authRecoveryCompleted" => AuthRecoveryCompleted(ProviderNotification, |p| Some(&p.thread_id)),
     /// An MCP server started, or did not.
     "mcpServer/startupStatus/updated" => McpServerStatusUpdated(McpServerStatusNotification, |p| p.thread_id.as_ref()),
-    /// Somebody signed in or out.
+    /// A user signed in or out.
     "account/updated" => AccountUpdated(AccountNotification, |_| None),
     /// How much of the plan is used; sparse.
     "account/rateLimits/updated" => AccountRateLimitsUpdated(RateLimitsNotification, |_| None),
@@ -497,7 +497,7 @@ pub struct McpServerStatusNotification {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct AccountNotification {
-    /// How; `None` when nobody is.
+    /// How; `None` when no user is signed in.
     #[serde(default)]
     pub auth_mode: Option<String>,
     /// The plan.

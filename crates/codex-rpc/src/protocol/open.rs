@@ -70,7 +70,7 @@ where
 }
 
 /// Reads an object. Left to themselves, our types would take an array too, its elements for their fields in order, and find
-/// a thread or a turn that nobody has named.
+/// a thread or a turn without a name.
 pub(super) fn named<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -101,7 +101,7 @@ pub(super) fn from_object<'de, T: serde::Deserialize<'de>>(json: &'de [u8]) -> s
     Ok(value)
 }
 
-/// Reads a member that is only for information: whatever does not fit is `None` instead of an error.
+/// Reads a member that is only for information: a value that does not fit is `None` instead of an error.
 pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,

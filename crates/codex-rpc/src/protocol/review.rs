@@ -55,7 +55,7 @@ pub enum ReviewTarget {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         title: Option<String>,
     },
-    /// Whatever the instructions say.
+    /// What the instructions describe.
     Custom {
         /// The whole prompt of the review.
         instructions: String,

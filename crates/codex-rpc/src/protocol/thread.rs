@@ -27,7 +27,7 @@ client_requests! {
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct ThreadStartParams {
-    /// The absolute folder that turns work in.
+    /// The absolute directory that turns work in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// When the client is asked.
@@ -95,7 +95,7 @@ optional_setters! {
 pub struct ThreadResumeParams {
     /// The thread.
     pub thread_id: ThreadId,
-    /// The absolute folder that turns work in from now on.
+    /// The absolute directory that turns work in from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// When the client is asked.
@@ -151,7 +151,7 @@ pub struct ThreadForkParams {
     /// The last turn to copy. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_turn_id: Option<TurnId>,
-    /// The absolute folder that turns of the copy work in.
+    /// The absolute directory that turns of the copy work in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// When the client is asked.
@@ -212,7 +212,7 @@ pub struct ThreadOpened {
     /// The provider's key.
     #[serde(default)]
     pub model_provider: String,
-    /// The folder that turns work in.
+    /// The directory that turns work in.
     #[serde(default)]
     pub cwd: String,
     /// When the client is asked.
@@ -269,7 +269,7 @@ pub struct ThreadListParams {
     /// The order. Default: by creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sort_key: Option<ThreadSortKey>,
-    /// Only threads of this absolute folder.
+    /// Only threads of this absolute directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// Only threads whose title holds this text.
@@ -423,7 +423,7 @@ pub struct Thread {
     /// The file of a persisted thread.
     #[serde(default)]
     pub path: Option<String>,
-    /// The folder that turns work in.
+    /// The directory that turns work in.
     #[serde(default)]
     pub cwd: String,
     /// The Codex version that made it.

@@ -29,7 +29,7 @@ pub struct TurnStartParams {
     pub thread_id: ThreadId,
     /// The user's message.
     pub input: Vec<UserInput>,
-    /// The absolute folder to work in. Default: the thread's.
+    /// The absolute directory to work in. Default: the thread's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// When the client is asked. Default: as the thread has it.
@@ -209,7 +209,7 @@ pub struct Turn {
     /// Some of its items: how many depends on the message. In `turn/completed` the final message.
     #[serde(default, deserialize_with = "null_as_default")]
     pub items: Vec<ThreadItem>,
-    /// How it stands. Left out counts as in progress, which is never a success.
+    /// Its state. Left out counts as in progress, which is never a success.
     #[serde(default)]
     pub status: TurnStatus,
     /// Why it failed.
@@ -235,7 +235,7 @@ impl Turn {
 }
 
 open_enum! {
-    /// How a turn stands.
+    /// The state of a turn.
     TurnStatus {
         /// Done.
         Completed = "completed",

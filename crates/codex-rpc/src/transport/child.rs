@@ -1,7 +1,7 @@
 //! A child process that cannot outlive its purpose.
 //!
 //! One task watches the process. It drains stderr and keeps its tail, learns of the exit, and walks the way to the end
-//! when asked or when nobody holds a handle any more: standard input is closed by its owner, then TERM, then KILL, both
+//! when asked or when the last handle was dropped: standard input is closed by its owner, then TERM, then KILL, both
 //! for the whole process group, each after a short wait. The `codex` that npm installs is a Node wrapper around a native
 //! binary that survives the wrapper's death, so the group is killed once its leader is gone, however it went.
 
@@ -43,7 +43,7 @@ pub struct ChildOptions {
     pub env_remove: Vec<OsString>,
     /// The working directory. Default: the caller's.
     pub cwd: Option<PathBuf>,
-    /// How long each step to the end may take once nobody holds a handle any more.
+    /// How long each step to the end may take once the last handle was dropped.
     pub grace: Grace,
 }
 
@@ -164,7 +164,7 @@ impl ChildHandle {
     }
 
     /// Brings the process to its end and waits for it: TERM to the group after `grace.stdin`, KILL after `grace.term`.
-    /// Whoever owns the process's standard input closes it first. Cancel safe: the end comes all the same.
+    /// The owner of the process's standard input closes it first. Cancel safe: the process ends even so.
     pub async fn shutdown(&self, grace: Grace) -> ChildExit {
         // A full queue means that an earlier call is under way; a closed one, that the process is gone.
         let _ = self.control.try_send(grace);
@@ -271,7 +271,7 @@ async fn watch_child(
             }
         }
     };
-    // The leader is gone; whatever it left behind in its group goes too.
+    // The leader is gone; the rest of its group ends too.
     drop(child.start_kill());
     group.0 = None;
     if tokio::time::timeout(STDERR_DRAIN, &mut drain).await.is_err() {

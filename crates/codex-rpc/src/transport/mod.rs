@@ -1,6 +1,6 @@
 //! Where frames come from and go to: a child process, a Unix socket, a Windows named pipe, or memory.
 //!
-//! A [`Connection`] is two byte streams and, when a process stands behind them, the [`ChildHandle`] by which its end is
+//! A [`Connection`] is two byte streams and, when they belong to a process, the [`ChildHandle`] by which its end is
 //! learnt and brought about. Nothing here knows frames or messages; [`crate::peer::Peer`] owns a connection and does.
 
 mod child;
@@ -11,12 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 pub use child::{ChildExit, ChildHandle, ChildOptions, Grace};
 
-/// The reading half of a connection, whatever it is made of.
+/// The reading half of a connection of any kind.
 pub type BoxReader = Box<dyn AsyncRead + Send + Unpin>;
-/// The writing half of a connection, whatever it is made of.
+/// The writing half of a connection of any kind.
 pub type BoxWriter = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// Two byte streams, and the process behind them if there is one.
+/// Two byte streams, and the process that they belong to, if there is one.
 pub struct Connection {
     pub(crate) reader: BoxReader,
     pub(crate) writer: BoxWriter,
@@ -46,7 +46,7 @@ impl Connection {
     /// which then runs the task that watches the process.
     ///
     /// # Errors
-    /// Whatever the operating system says of the attempt; [`std::io::ErrorKind::NotFound`] when the program is missing.
+    /// The error of the operating system; [`std::io::ErrorKind::NotFound`] when the program is missing.
     pub fn spawn(options: &ChildOptions) -> std::io::Result<Self> {
         child::spawn(options)
     }
@@ -89,7 +89,7 @@ impl Connection {
         (self.reader, self.writer, self.child)
     }
 
-    /// The process behind the connection, if there is one.
+    /// The process of the connection, if there is one.
     #[must_use]
     pub fn child(&self) -> Option<&ChildHandle> {
         self.child.as_ref()

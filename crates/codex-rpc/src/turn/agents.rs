@@ -96,7 +96,7 @@ impl Agents {
 
     /// A call that starts, feeds, awaits or ends sub-agents: what it says about them.
     ///
-    /// A sub-agent may name its parent too, which is `root` or a sub-agent itself: the root is nobody's sub-agent.
+    /// A sub-agent may name its parent too, which is `root` or a sub-agent itself: the root is not a sub-agent.
     pub(super) fn tool_call(&mut self, item: &CollabAgentToolCallItem, root: &ThreadId) {
         for thread in item.receiver_thread_ids.iter().filter(|thread| *thread != root) {
             self.entry(thread);
@@ -116,7 +116,7 @@ impl Agents {
         }
     }
 
-    /// What a sub-agent did, as told on its parent's thread.
+    /// What a sub-agent did, as reported on its parent's thread.
     pub(super) fn activity(&mut self, item: &SubAgentActivityItem, root: &ThreadId) {
         if item.agent_thread_id == *root {
             return;

@@ -141,7 +141,9 @@ pub(super) fn line(item: &ThreadItem, stage: Stage) -> Option<String> {
             let line = command_line(item);
             match (&item.status, item.exit_code) {
                 (ItemStatus::Declined, _) => format!("Declined {line}"),
-                (_, Some(code)) => format!("Ran {} (exit {code})", one_line(&line, ItemEvent::MAX_CHARS - 24)),
+                (_, Some(code)) => {
+                    format!("Ran {} (exit {code})", one_line(&line, ItemEvent::MAX_CHARS - 24))
+                }
                 (status, None) => format!("Ran {} ({status})", one_line(&line, ItemEvent::MAX_CHARS - 24)),
             }
         }

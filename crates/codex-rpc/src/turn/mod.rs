@@ -5,7 +5,7 @@
 //! A [`TurnMachine`] is made just before `turn/start`, `review/start` or `thread/compact/start` is sent, and is fed
 //! every notification of the connection in the order of arrival, the answer to that request
 //! ([`TurnMachine::started`], [`TurnMachine::accepted`], [`TurnMachine::refused`]), and what only its owner can know:
-//! that the stream ended, that time ran out, that somebody wants it interrupted. It says what to show
+//! that the stream ended, that time ran out, that it is to be interrupted. It says what to show
 //! ([`TurnEvent`]) and, once and for all, how it ended ([`TurnOutcome`]).
 //!
 //! A turn ends in one of these ways, whichever comes first:
@@ -39,11 +39,11 @@
 //! Memory is bounded: very long turns lose their oldest messages and the tail of other lists
 //! ([`TurnOutcome::omitted`]). Deltas become events and are not kept, so an interrupted message is not part of the outcome.
 
+mod activity;
 mod agents;
 mod describe;
 mod early;
 mod event;
-mod life;
 mod outcome;
 mod record;
 
@@ -53,10 +53,10 @@ pub use outcome::{
     TurnOutcome,
 };
 
+use activity::Activity;
 use agents::Agents;
 use describe::Stage;
 use early::Early;
-use life::Sign;
 use record::Record;
 
 use crate::protocol::{
@@ -85,7 +85,7 @@ pub enum TurnKind {
 /// Which deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Expiry {
-    /// No sign of life for too long.
+    /// No activity for too long.
     Idle,
     /// Too long in all.
     Total,
@@ -100,7 +100,7 @@ pub struct TurnMachine {
     begun: bool,
     /// The id that items and `turn/completed` carry.
     turn: Option<TurnId>,
-    /// The other id of a review, which `turn/started` told.
+    /// The other id of a review, which `turn/started` reported.
     inner: Option<TurnId>,
     /// The turn may still run on the server.
     open: bool,
@@ -109,7 +109,7 @@ pub struct TurnMachine {
     interrupt_requested: bool,
     interruption: Option<Interruption>,
     system_error: bool,
-    signs_of_life: u64,
+    activity_count: u64,
     phase: Phase,
     early: Early,
     record: Record,
@@ -131,7 +131,7 @@ impl TurnMachine {
             interrupt_requested: false,
             interruption: None,
             system_error: false,
-            signs_of_life: 0,
+            activity_count: 0,
             phase: Phase::Starting,
             early: Early::default(),
             record: Record::default(),
@@ -161,7 +161,7 @@ impl TurnMachine {
     fn begin(&mut self, ended: Option<&Turn>) -> Vec<TurnEvent> {
         self.begun = true;
         self.open = true;
-        self.signs_of_life += 1;
+        self.activity_count += 1;
         let mut events = Vec::new();
         let (early, missed) = self.early.take();
         for notification in early {
@@ -184,7 +184,7 @@ impl TurnMachine {
         self.fail(FailureCause::Refused(failure), message)
     }
 
-    /// A notification, of whatever thread: what does not concern the turn is left aside.
+    /// A notification, of any thread: what does not concern the turn is ignored.
     pub fn notification(&mut self, notification: &ServerNotification) -> Vec<TurnEvent> {
         let mut events = Vec::new();
         if self.begun {
@@ -220,7 +220,7 @@ impl TurnMachine {
         self.end_early(cause, message)
     }
 
-    /// Somebody wants the turn interrupted. Its end is still awaited; an end of the stream or a deadline now counts
+    /// The turn is to be interrupted. Its end is still awaited; an end of the stream or a deadline now counts
     /// as the interruption.
     ///
     /// A turn that completed and waits for its sub-agents ends at once, interrupted.
@@ -257,8 +257,8 @@ impl TurnMachine {
 
     /// How many notifications have shown that the turn is alive. Retries do not count: against a dead endpoint they go
     /// on for ever. An idle deadline starts anew whenever this grows.
-    pub fn signs_of_life(&self) -> u64 {
-        self.signs_of_life
+    pub fn activity_count(&self) -> u64 {
+        self.activity_count
     }
 
     /// What the turn does now.
@@ -297,12 +297,12 @@ impl TurnMachine {
             N::TurnStarted(params) => self.turn_started(params),
             N::TurnCompleted(params) if params.thread_id == self.thread => {
                 if self.turn.as_ref() == Some(&params.turn.id) {
-                    self.signs_of_life += 1;
+                    self.activity_count += 1;
                     self.turn_completed(&params.turn, events);
                 }
             }
             N::TurnCompleted(params) if self.agents.contains(&params.thread_id) => {
-                self.signs_of_life += 1;
+                self.activity_count += 1;
                 self.agents.turn_ended(&params.thread_id, &params.turn.id, &params.turn.status);
             }
             N::Error(params) => self.error(params, events),
@@ -313,7 +313,7 @@ impl TurnMachine {
                 self.item(params, Stage::Completed, events);
             }
             N::AgentMessageDelta(params) if self.is_own_or_agents(&params.thread_id, &params.turn_id) => {
-                self.signs_of_life += 1;
+                self.activity_count += 1;
                 if params.thread_id == self.thread && self.outcome.is_none() {
                     let (item_id, text) = (params.item_id.clone(), params.delta.clone());
                     events.push(TurnEvent::MessageDelta { item_id, text });
@@ -322,7 +322,7 @@ impl TurnMachine {
             N::ThreadTokenUsageUpdated(params)
                 if self.is_own_or_agents(&params.thread_id, &params.turn_id) =>
             {
-                self.signs_of_life += 1;
+                self.activity_count += 1;
                 if params.thread_id == self.thread && self.outcome.is_none() {
                     self.record.usage = Some(params.token_usage.clone());
                     events.push(TurnEvent::TokenUsage(params.token_usage.clone()));
@@ -353,9 +353,9 @@ impl TurnMachine {
                 self.warn(&format!("{} answers instead of {}", params.to_model, params.from_model), events);
             }
             other => {
-                self.signs_of_life += u64::from(match life::sign(other) {
-                    Some(Sign::Turn(thread, turn)) => self.is_own_or_agents(thread, turn),
-                    Some(Sign::Thread(thread)) => self.concerns(thread),
+                self.activity_count += u64::from(match activity::of(other) {
+                    Some(Activity::Turn(thread, turn)) => self.is_own_or_agents(thread, turn),
+                    Some(Activity::Thread(thread)) => self.concerns(thread),
                     None => false,
                 });
             }
@@ -379,7 +379,7 @@ impl TurnMachine {
         if *thread_id != self.thread {
             if works_for_us || self.agents.contains(thread_id) {
                 self.agents.turn_started(thread_id, &turn.id);
-                self.signs_of_life += 1;
+                self.activity_count += 1;
             }
             return;
         }
@@ -392,7 +392,7 @@ impl TurnMachine {
             }
             Some(_) => return,
         }
-        self.signs_of_life += 1;
+        self.activity_count += 1;
     }
 
     fn turn_completed(&mut self, turn: &Turn, events: &mut Vec<TurnEvent>) {
@@ -493,7 +493,7 @@ impl TurnMachine {
         if !is_news {
             return;
         }
-        self.signs_of_life += 1;
+        self.activity_count += 1;
         if agent.is_none()
             && !self.waits_for_agents
             && !done

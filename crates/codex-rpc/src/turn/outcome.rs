@@ -43,7 +43,7 @@ pub struct TurnOutcome {
     pub errors: Vec<TurnError>,
     /// Warnings, oldest first.
     pub warnings: Vec<String>,
-    /// How much of the plan is used, as far as it was told during the turn.
+    /// How much of the plan is used, as far as it was reported during the turn.
     pub rate_limits: Option<RateLimitSnapshot>,
     /// Sub-agents of the turn.
     pub agents: Vec<SubAgent>,
@@ -58,7 +58,7 @@ impl TurnOutcome {
         matches!(self.status, OutcomeStatus::Completed)
     }
 
-    /// The final message of a success. A turn that was interrupted or failed has none, whatever it said before.
+    /// The final message of a success. A turn that was interrupted or failed has none, even if it sent messages before.
     pub fn answer(&self) -> Option<&str> {
         self.final_message.as_deref().filter(|_| self.is_success())
     }
@@ -71,7 +71,7 @@ impl TurnOutcome {
         }
     }
 
-    /// The HTTP status that the model endpoint last answered with, when an error tells.
+    /// The HTTP status that the model endpoint last answered with, when an error reports it.
     pub fn http_status(&self) -> Option<u16> {
         self.errors.iter().rev().find_map(TurnError::http_status)
     }
@@ -187,7 +187,7 @@ pub enum FailureCause {
     Codex(TurnError),
     /// It completed and said nothing.
     EmptyAnswer,
-    /// It gave no sign of life for too long.
+    /// It had no activity for too long.
     IdleDeadline,
     /// It took too long in all.
     TotalDeadline,
@@ -227,7 +227,7 @@ pub struct CommandRun {
     pub agent: Option<ThreadId>,
     /// The command line, cut after 4096 bytes.
     pub command: String,
-    /// How it stood. `InProgress` means that it outlived the turn, or that its end was never told.
+    /// Its last known state. `InProgress` means that it outlived the turn, or that its end was never reported.
     pub status: ItemStatus,
     /// Its exit code, if it ended by itself.
     pub exit_code: Option<i64>,
@@ -245,11 +245,11 @@ pub struct SubAgent {
     pub turn_id: Option<TurnId>,
     /// Its nickname, or its path in the tree of agents.
     pub name: Option<String>,
-    /// How it stands.
+    /// Its state.
     pub state: SubAgentState,
 }
 
-/// How a sub-agent stands.
+/// The state of a sub-agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubAgentState {

@@ -66,7 +66,7 @@ impl Record {
         true
     }
 
-    /// A whole message. One that was there already is replaced where it stands.
+    /// A whole message. One that was there already is replaced in its place.
     pub(super) fn message(&mut self, item: &AgentMessageItem) {
         self.message_bytes += item.text.len();
         if let Some(known) = self.messages.iter_mut().find(|known| known.id == item.id) {
@@ -110,12 +110,12 @@ impl Record {
         std::mem::take(&mut self.reasoning).into_iter().flat_map(|(_, summary)| summary).collect()
     }
 
-    /// A command as it stands now.
+    /// The current state of a command.
     pub(super) fn command(&mut self, item: &CommandExecutionItem, agent: Option<&ThreadId>) {
         let known =
             self.commands.iter_mut().rev().find(|known| known.id == item.id && known.agent.as_ref() == agent);
         if let Some(known) = known {
-            // A repeated `item/started` must not undo the end that was told before it.
+            // A repeated `item/started` must not undo the end that was reported before it.
             if item.status != ItemStatus::InProgress || known.status == ItemStatus::InProgress {
                 known.status = item.status.clone();
                 known.exit_code = item.exit_code;

@@ -104,7 +104,7 @@ pub(crate) async fn running(limits: TurnLimits) -> (Client, Server, codex_rpc::c
 }
 
 #[tokio::test]
-async fn a_turn_runs_and_tells_what_it_does() {
+async fn a_turn_runs_and_reports_what_it_does() {
     let (client, mut server, mut turn) = running(TurnLimits::default()).await;
     assert_eq!((client.server().codex_version(), client.running_turns()), (Some("0.169.0"), 1));
     server.message("the answer").await;
@@ -166,14 +166,14 @@ async fn an_interrupt_ends_the_turn_and_its_commands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interrupt_that_nobody_answers_ends_as_well() {
+async fn an_unanswered_interrupt_ends_the_turn() {
     let (_client, server, turn) = running(TurnLimits::default()).await;
     let outcome = turn.interrupt().await;
     assert_eq!(outcome.status, OutcomeStatus::Interrupted);
     drop(server);
 }
 
-/// d05, the machine's half is in the turn's tests: a retried error is no sign of life.
+/// d05, the machine's half is in the turn's tests: a retried error is no activity.
 #[tokio::test(start_paused = true)]
 async fn d05_retries_for_ever_end_by_the_idle_deadline_with_the_cause() {
     let limits = TurnLimits::default().idle(Duration::from_secs(30));
@@ -204,7 +204,7 @@ async fn d05_retries_for_ever_end_by_the_idle_deadline_with_the_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn signs_of_life_hold_the_idle_deadline_off_but_not_the_total_one() {
+async fn activity_postpones_the_idle_deadline_but_not_the_total_one() {
     let limits = TurnLimits::default().idle(Duration::from_secs(30)).total(Duration::from_secs(100));
     let (_client, mut server, turn) = running(limits).await;
     let started = tokio::time::Instant::now();
@@ -239,7 +239,7 @@ async fn d02_the_servers_end_fails_the_turn() {
 }
 
 #[tokio::test]
-async fn a_caller_who_goes_away_during_the_start_leaves_no_turn_behind() {
+async fn a_caller_that_is_dropped_during_the_start_leaves_no_turn_running() {
     let (client, mut server) = connect().await;
     let mut start = Box::pin(client.start_turn(prompt("go"), TurnLimits::default()));
     let request = tokio::select! {
@@ -259,7 +259,7 @@ async fn a_caller_who_goes_away_during_the_start_leaves_no_turn_behind() {
 }
 
 #[tokio::test]
-async fn a_reader_who_does_not_read_still_gets_the_outcome() {
+async fn an_outcome_does_not_need_a_reader_of_events() {
     let (_client, mut server, turn) = running(TurnLimits::default()).await;
     for count in 0..5000 {
         let params = json!({"threadId": "t", "turnId": "u", "itemId": "m", "delta": format!("{count} ")});

@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 impl Members {
-    /// `Err` if the member stands twice.
+    /// `Err` if the member occurs twice.
     pub(crate) fn only(&self, name: &str) -> Result<Option<&str>, Refusal> {
         let mut found = self.0.iter().filter(|(known, _)| known == name);
         match (found.next(), found.next()) {

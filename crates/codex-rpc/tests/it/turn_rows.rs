@@ -207,16 +207,16 @@ fn row04_d24_a_retried_error_is_no_failure_and_nothing_is_doubled() {
 #[test]
 fn row05_d05_endless_retries_are_no_sign_of_life_and_the_deadline_tells_the_cause() {
     let mut machine = started(TurnKind::Turn);
-    let before = machine.signs_of_life();
+    let before = machine.activity_count();
     for _ in 0..1_000 {
         feed(&mut machine, &[error("Reconnecting... waiting for network", true), status(THREAD, "active")]);
     }
-    assert_eq!(machine.signs_of_life(), before);
+    assert_eq!(machine.activity_count(), before);
     feed(
         &mut machine,
         &[on(THREAD, "item/agentMessage/delta", TURN, json!({ "itemId": "m", "delta": "x" }))],
     );
-    assert_eq!(machine.signs_of_life(), before + 1);
+    assert_eq!(machine.activity_count(), before + 1);
 
     machine.expired(Expiry::Idle);
     assert_eq!(failure(&machine).cause, FailureCause::IdleDeadline);
@@ -465,7 +465,7 @@ fn a_compaction_takes_its_id_from_turn_started() {
 #[test]
 fn other_threads_and_turns_leave_no_trace() {
     let mut machine = started(TurnKind::Turn);
-    let life = machine.signs_of_life();
+    let life = machine.activity_count();
     let stranger = |method: &str, more: Value| on("stranger", method, TURN, more);
     let text = json!({ "type": "agentMessage", "id": "s", "text": "not ours" });
     let events = feed(
@@ -481,7 +481,7 @@ fn other_threads_and_turns_leave_no_trace() {
         ],
     );
     assert_eq!(events, []);
-    assert_eq!(machine.signs_of_life(), life);
+    assert_eq!(machine.activity_count(), life);
     assert!(!machine.concerns(&"stranger".into()));
     feed(&mut machine, &[turn_completed("completed")]);
     assert_eq!(failure(&machine).cause, FailureCause::EmptyAnswer);
@@ -591,9 +591,9 @@ fn agent_work() -> ServerNotification {
 fn sub_agents_never_give_the_answer_and_their_work_counts() {
     let mut machine = with_agent();
     feed(&mut machine, &[message("m", "The root's answer.", None), turn_started(AGENT, "at", Some(TURN))]);
-    let life = machine.signs_of_life();
+    let life = machine.activity_count();
     feed(&mut machine, &[agent_message("The agent's answer."), agent_work()]);
-    assert!(machine.signs_of_life() > life, "a sub-agent at work is the turn at work");
+    assert!(machine.activity_count() > life, "a sub-agent at work is the turn at work");
     feed(
         &mut machine,
         &[turn_completed_on(AGENT, "at", "completed", Value::Null), turn_completed("completed")],

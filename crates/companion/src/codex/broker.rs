@@ -40,10 +40,8 @@ impl BrokerRoute {
     /// # Errors
     /// When no broker answers and one is required.
     pub(super) async fn connect(&self, cwd: &Path) -> Result<Option<Connection>> {
-        let mut options = ConnectOptions::new();
-        options.handshake = self.handshake;
-        options.within = self.handshake * 2;
-        options.queue = self.queue;
+        let mut options = ConnectOptions::new().timeout(self.handshake * 2).handshake_timeout(self.handshake);
+        options.queue_timeout = self.queue;
         if let Some([program, arguments @ ..]) = self.start.as_deref() {
             let child = ChildOptions::new(program).args(arguments).cwd(cwd);
             options = options.start(child);

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use codex_gate::{GateState, TreeSnapshot};
 use codex_review_target::{
-    Cancel, CollectOptions, Error, ErrorKind, ResolveOptions, Scope, Target, collect, fingerprint, resolve,
+    CancelToken, CollectOptions, Error, ErrorKind, FingerprintOptions, ResolveOptions, Target, TargetScope,
+    collect, fingerprint, resolve,
 };
 
 /// Up to this many files and bytes, the prompt contains the patches themselves; else an overview and how to read the rest.
@@ -30,11 +31,11 @@ pub struct Status {
 ///
 /// # Errors
 /// When the work tree cannot be read.
-pub fn status(directory: &Path, cancel: &Cancel) -> Result<Status, Error> {
-    let options = ResolveOptions::new().scope(Scope::WorkingTree).cancel(cancel.clone());
+pub fn status(directory: &Path, cancel: &CancelToken) -> Result<Status, Error> {
+    let options = ResolveOptions::new().scope(TargetScope::WorkingTree).cancel(cancel.clone());
     let (head, hash, uncommitted) = match resolve(directory, &options) {
         Ok(target) => {
-            let hash = fingerprint(&target, None, cancel)?.to_string();
+            let hash = fingerprint(&target, &FingerprintOptions::new().cancel(cancel.clone()))?.to_string();
             (target.head().map(|head| head.to_string()), hash, Some(target))
         }
         Err(error) if error.kind() == ErrorKind::NothingToReview => {
@@ -51,13 +52,13 @@ pub fn status(directory: &Path, cancel: &Cancel) -> Result<Status, Error> {
 
 /// The commit that is checked out; `None` before the first one.
 #[must_use]
-pub fn head(directory: &Path, cancel: &Cancel) -> Option<String> {
+pub fn head(directory: &Path, cancel: &CancelToken) -> Option<String> {
     // Every target knows HEAD, but a commit that changes nothing has no target.
     last_commit(directory, cancel)?.head().map(|head| head.to_string())
 }
 
 /// The last commit that changes something.
-fn last_commit(directory: &Path, cancel: &Cancel) -> Option<Target> {
+fn last_commit(directory: &Path, cancel: &CancelToken) -> Option<Target> {
     (0..MOST_COMMITS).find_map(|back| something(commit(directory, back, cancel)).transpose())?.ok()
 }
 
@@ -65,7 +66,7 @@ fn last_commit(directory: &Path, cancel: &Cancel) -> Option<Target> {
 ///
 /// # Errors
 /// When they cannot be read.
-pub fn all_commits(directory: &Path, cancel: &Cancel) -> Result<Option<Vec<Target>>, Error> {
+pub fn all_commits(directory: &Path, cancel: &CancelToken) -> Result<Option<Vec<Target>>, Error> {
     let mut commits = Vec::new();
     for back in 0..MOST_COMMITS {
         match commit(directory, back, cancel) {
@@ -81,7 +82,7 @@ pub fn all_commits(directory: &Path, cancel: &Cancel) -> Result<Option<Vec<Targe
 }
 
 /// The commit `back` steps before the one that is checked out, by first parents.
-fn commit(directory: &Path, back: usize, cancel: &Cancel) -> Result<Target, Error> {
+fn commit(directory: &Path, back: usize, cancel: &CancelToken) -> Result<Target, Error> {
     resolve(directory, &ResolveOptions::new().commit(format!("HEAD~{back}")).cancel(cancel.clone()))
 }
 
@@ -122,7 +123,7 @@ impl Status {
     ///
     /// # Errors
     /// When the changes cannot be read.
-    pub fn changes(self, base: &Base, cancel: &Cancel) -> Result<Option<Vec<Target>>, Error> {
+    pub fn changes(self, base: &Base, cancel: &CancelToken) -> Result<Option<Vec<Target>>, Error> {
         let mut changes = match base {
             _ if self.snapshot.head.is_none() => Vec::new(),
             Base::Commit(base) if self.snapshot.head.as_ref() == Some(base) => Vec::new(),
@@ -146,11 +147,11 @@ impl Status {
 ///
 /// # Errors
 /// When they cannot be read.
-pub fn material(targets: &[Target], cancel: &Cancel) -> Result<(String, String), Error> {
-    let options = CollectOptions::new().inline(INLINE.0, INLINE.1);
+pub fn material(targets: &[Target], cancel: &CancelToken) -> Result<(String, String), Error> {
+    let options = CollectOptions::new().inline_files(INLINE.0).inline_bytes(INLINE.1).cancel(cancel.clone());
     let (mut labels, mut texts) = (Vec::new(), Vec::new());
     for target in targets {
-        let context = collect(target, &options, cancel)?;
+        let context = collect(target, &options)?;
         labels.push(format!("{} ({})", target.label(), context.summary));
         texts.push(context.text);
     }

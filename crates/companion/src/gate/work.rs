@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use codex_gate::{Changes, FailureKind, GateState, NotReviewed, TreeSnapshot, Work, async_trait};
-use codex_review_target::{Cancel, Error, ErrorKind, Target, fingerprint};
+use codex_review_target::{CancelToken, Error, ErrorKind, FingerprintOptions, Target, fingerprint};
 
 use super::reviewer::stopped;
 use super::tree;
@@ -20,7 +20,7 @@ pub struct Deadline {
 }
 
 /// Ends the work on another thread when no task waits for its result any longer.
-struct CancelOnDrop(Cancel);
+struct CancelOnDrop(CancelToken);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -38,9 +38,9 @@ impl Deadline {
     /// Runs `work`, which blocks, on a thread of its own.
     async fn run<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&Cancel) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&CancelToken) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, NotReviewed> {
-        let cancel = CancelOnDrop(Cancel::new());
+        let cancel = CancelOnDrop(CancelToken::new());
         let theirs = cancel.0.clone();
         let done = tokio::task::spawn_blocking(move || work(&theirs));
         let kind = tokio::select! {
@@ -134,7 +134,12 @@ impl Work for TargetWork {
         let fingerprint = self.deadline.run(move |cancel| {
             let mut all = String::from("all");
             for target in &targets {
-                let _ = write!(all, ":{}:{}", target.mode(), fingerprint(target, None, cancel)?);
+                let _ = write!(
+                    all,
+                    ":{}:{}",
+                    target.mode(),
+                    fingerprint(target, &FingerprintOptions::new().cancel(cancel.clone()))?
+                );
             }
             Ok(all)
         });

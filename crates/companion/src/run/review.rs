@@ -7,8 +7,8 @@ use codex_review::{
     TargetSummary, output_schema,
 };
 use codex_review_target::{
-    Cancel as CancelToken, CollectOptions, CommitId, Context as ReviewContext, InputMode, ResolveOptions,
-    Scope as TargetScope, Target, TargetKind, collect, resolve,
+    CancelToken, CollectOptions, CommitId, InputMode, ResolveOptions, ReviewContext, Target, TargetKind,
+    TargetScope, collect, resolve,
 };
 use codex_rpc::protocol::review::ReviewTarget;
 
@@ -21,7 +21,7 @@ use crate::stop::Stop;
 
 /// How many files that are not sent whole are named to the observer.
 const LEFT_OUT_SHOWN: usize = 5;
-/// What the reviewer is told when the change is too large to be sent.
+/// The reviewer's instruction when the change is too large to be sent.
 const SELF_COLLECT: &str = "The change is too large to be sent whole. What follows is an overview of it and the commands that \
     show the rest; they read only. Look at every file that could matter before you judge.";
 
@@ -81,8 +81,8 @@ async fn collected(
 ) -> Result<ReviewContext> {
     let cancel = CancelToken::new();
     let collecting = tokio::task::spawn_blocking({
-        let (target, cancel) = (target.clone(), cancel.clone());
-        move || collect(&target, &CollectOptions::new(), &cancel)
+        let (target, options) = (target.clone(), CollectOptions::new().cancel(cancel.clone()));
+        move || collect(&target, &options)
     });
     let context = tokio::select! {
         collected = collecting => collected

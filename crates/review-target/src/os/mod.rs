@@ -1,5 +1,5 @@
-//! The work tree as the operating system has it: folders held open, so that no path is walked twice and no
-//! symbolic link is ever followed, whatever happens to the tree meanwhile.
+//! Access to the work tree. Directories are held open, and every name is resolved relative to an open directory, so that no
+//! symbolic link is followed even when the tree changes concurrently.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -7,26 +7,26 @@ use std::io::{self, Read as _};
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::Folder;
+pub(crate) use unix::Directory;
 
 #[cfg(any(not(unix), test))]
 mod portable;
 #[cfg(not(unix))]
-pub(crate) use portable::Folder;
+pub(crate) use portable::Directory;
 
-/// What a name stands for.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
-    Folder,
+    Directory,
     Link,
-    /// A FIFO, a socket or a device. Never opened.
+    /// A FIFO, a socket or a device. It is never opened.
     Special,
-    /// A listing did not say; ask [`Folder::stat`].
+    /// The listing has no type; [`Directory::stat`] returns it.
     Unknown,
 }
 
-/// What there is to know of a file without opening it.
+/// The metadata of a file, without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) kind: Kind,
@@ -34,7 +34,7 @@ pub(crate) struct Stat {
     pub(crate) size: u64,
     /// Seconds and nanoseconds since 1970.
     pub(crate) modified: (i64, u32),
-    /// Of the last change to content or attributes.
+    /// The time of the last change to content or metadata, likewise.
     pub(crate) changed: (i64, u32),
     pub(crate) inode: u64,
     pub(crate) user: u32,
@@ -42,7 +42,7 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    /// Whether nothing happened to the file between the two looks, as far as the file system tells.
+    /// Whether the file was not modified between the two calls, according to its metadata.
     pub(crate) fn same_file_state(&self, other: &Stat) -> bool {
         self.size == other.size
             && self.modified == other.modified
@@ -51,31 +51,30 @@ impl Stat {
     }
 }
 
-/// How reading a file ended.
+/// Why a file could not be read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    /// Gone, or no regular file any more.
+    /// Removed, or no longer a regular file.
     Vanished,
-    /// Larger than the caller wants to hold.
+    /// Larger than the caller's limit.
     TooLarge,
-    /// Written to meanwhile, twice in a row.
+    /// Modified during two attempts to read it.
     Changed,
     Io(io::Error),
 }
 
-impl Folder {
-    /// The content of a regular file of at most `limit` bytes. `path` is relative, with slashes; a link anywhere
-    /// in it ends the search.
+impl Directory {
+    /// Reads a regular file of at most `limit` bytes. `path` is relative, with slashes; a link in it is an error.
     pub(crate) fn read_file(&self, path: &[u8], limit: u64) -> Result<(Vec<u8>, Stat), ReadError> {
         self.read_file_while(path, limit, || ())
     }
 
-    /// `meanwhile` happens between opening the file and looking whether it changed.
+    /// Calls `before_check` after reading, before the check for modifications. A test uses it to modify the file.
     fn read_file_while(
         &self,
         path: &[u8],
         limit: u64,
-        mut meanwhile: impl FnMut(),
+        mut before_check: impl FnMut(),
     ) -> Result<(Vec<u8>, Stat), ReadError> {
         for _ in 0..2 {
             let (mut file, before) = self.open_regular(path)?;
@@ -83,7 +82,7 @@ impl Folder {
                 return Err(ReadError::TooLarge);
             }
             let content = read_exactly(&mut file, before.size).map_err(ReadError::Io)?;
-            meanwhile();
+            before_check();
             let after = Self::stat_open(&file).map_err(ReadError::Io)?;
             if content.len() as u64 == before.size && after.same_file_state(&before) {
                 return Ok((content, before));
@@ -94,7 +93,7 @@ impl Folder {
 
     pub(crate) fn open_regular(&self, path: &[u8]) -> Result<(File, Stat), ReadError> {
         let (file, stat) = self.open_file(path).map_err(|error| {
-            // ELOOP is how "do not follow links" fails.
+            // ELOOP: a component is a link, and links are not followed.
             let vanished = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
             if vanished || is_link_error(&error) { ReadError::Vanished } else { ReadError::Io(error) }
         })?;
@@ -109,7 +108,7 @@ fn is_link_error(error: &io::Error) -> bool {
     return error.kind() == io::ErrorKind::InvalidInput;
 }
 
-/// Reads `expected` bytes, fewer at the end of the file. Whether it has more is seen by its size afterwards.
+/// Reads `expected` bytes, or fewer at the end of the file. The caller detects more bytes by the size afterwards.
 fn read_exactly(file: &mut File, expected: u64) -> io::Result<Vec<u8>> {
     let expected = usize::try_from(expected).map_err(io::Error::other)?;
     let mut content = Vec::new();
@@ -136,50 +135,50 @@ mod tests {
     use super::{Kind, ReadError, portable, unix};
 
     #[test]
-    fn a_file_that_is_written_to_is_read_again_and_then_given_up() {
+    fn a_modified_file_is_read_again_once() {
         let temp = tempfile::TempDir::new().unwrap();
-        let folder = unix::Folder::open(temp.path()).unwrap();
+        let directory = unix::Directory::open(temp.path()).unwrap();
         let path = temp.path().join("log");
         fs::write(&path, "1\n").unwrap();
         let append = || fs::write(&path, fs::read_to_string(&path).unwrap() + "2\n").unwrap();
-        let always = folder.read_file_while(b"log", 100, append);
+        let always = directory.read_file_while(b"log", 100, append);
         assert!(matches!(always, Err(ReadError::Changed)), "{always:?}");
         let mut once = Some(append);
-        let (content, stat) = folder
+        let (content, stat) = directory
             .read_file_while(b"log", 100, || once.take().into_iter().for_each(|append| append()))
             .unwrap();
         assert_eq!((content.as_slice(), stat.size), (&b"1\n2\n2\n2\n"[..], 8));
-        assert!(matches!(folder.read_file(b"log", 7), Err(ReadError::TooLarge)));
-        assert!(matches!(folder.read_file(b"gone", 7), Err(ReadError::Vanished)));
+        assert!(matches!(directory.read_file(b"log", 7), Err(ReadError::TooLarge)));
+        assert!(matches!(directory.read_file(b"gone", 7), Err(ReadError::Vanished)));
     }
 
-    /// Both ways to look at folders say the same.
+    /// Both implementations return the same results.
     #[test]
-    fn folders_are_what_they_are_and_links_lead_nowhere() {
+    fn both_implementations_list_directories_and_refuse_links() {
         let temp = tempfile::TempDir::new().unwrap();
         fs::create_dir_all(temp.path().join("dir/sub")).unwrap();
         fs::write(temp.path().join("dir/sub/file"), "content").unwrap();
         symlink("dir", temp.path().join("link")).unwrap();
         macro_rules! check {
-            ($folder:expr) => {
-                let folder = $folder.unwrap();
+            ($directory:expr) => {
+                let directory = $directory.unwrap();
                 let mut names = Vec::new();
-                folder.list(|name, kind| names.push((name.to_vec(), kind))).unwrap();
+                directory.list(|name, kind| names.push((name.to_vec(), kind))).unwrap();
                 names.sort_by(|a, b| a.0.cmp(&b.0));
-                assert_eq!(names, [(b"dir".to_vec(), Kind::Folder), (b"link".to_vec(), Kind::Link)]);
-                assert_eq!(folder.stat_path(b"dir/sub/file").unwrap().size, 7);
-                assert_eq!(folder.stat(b"link").unwrap().kind, Kind::Link);
-                assert_eq!(folder.read_link(b"link").unwrap(), b"dir");
-                assert!(folder.open_file(b"dir/sub/file").is_ok());
-                assert!(folder.child(b"dir").unwrap().child(b"sub").is_ok());
+                assert_eq!(names, [(b"dir".to_vec(), Kind::Directory), (b"link".to_vec(), Kind::Link)]);
+                assert_eq!(directory.stat_path(b"dir/sub/file").unwrap().size, 7);
+                assert_eq!(directory.stat(b"link").unwrap().kind, Kind::Link);
+                assert_eq!(directory.read_link(b"link").unwrap(), b"dir");
+                assert!(directory.open_file(b"dir/sub/file").is_ok());
+                assert!(directory.child(b"dir").unwrap().child(b"sub").is_ok());
                 for path in [&b"link/sub/file"[..], b"link", b"dir", b"dir/no"] {
-                    assert!(folder.open_file(path).is_err(), "{}", String::from_utf8_lossy(path));
+                    assert!(directory.open_file(path).is_err(), "{}", String::from_utf8_lossy(path));
                 }
-                assert!(folder.child(b"link").is_err());
-                assert!(folder.stat_path(b"link/sub").is_err());
+                assert!(directory.child(b"link").is_err());
+                assert!(directory.stat_path(b"link/sub").is_err());
             };
         }
-        check!(unix::Folder::open(temp.path()));
-        check!(portable::Folder::open(temp.path()));
+        check!(unix::Directory::open(temp.path()));
+        check!(portable::Directory::open(temp.path()));
     }
 }

@@ -5,11 +5,11 @@ use std::time::UNIX_EPOCH;
 
 use super::{Kind, Stat};
 
-/// A folder by its path, for systems where folders are not opened. Links are looked for before each step down.
+/// A directory by its path, for systems without directory handles. Each component is checked for links before it is entered.
 #[derive(Debug)]
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
-impl Folder {
+impl Directory {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         fs::metadata(path)?;
         Ok(Self(path.to_owned()))
@@ -53,8 +53,8 @@ impl Folder {
         Ok(from_metadata(&file.metadata()?))
     }
 
-    fn parent_of<'p>(&self, path: &'p [u8]) -> io::Result<(Folder, &'p [u8])> {
-        let mut at = Folder(self.0.clone());
+    fn parent_of<'p>(&self, path: &'p [u8]) -> io::Result<(Directory, &'p [u8])> {
+        let mut at = Directory(self.0.clone());
         let mut rest = path;
         while let Some(slash) = rest.iter().position(|b| *b == b'/') {
             at = at.child(&rest[..slash])?;
@@ -67,7 +67,7 @@ impl Folder {
         for entry in fs::read_dir(&self.0)? {
             let entry = entry?;
             let kind = entry.file_type().map_or(Kind::Unknown, from_type);
-            // A name that is no Unicode cannot be in an index either: git on such systems stores UTF-8.
+            // A name that is not Unicode cannot be in an index: git on such systems stores UTF-8.
             if let Some(name) = entry.file_name().to_str() {
                 each(name.as_bytes(), kind);
             }
@@ -76,8 +76,8 @@ impl Folder {
     }
 }
 
-/// One component of a path from an index. What the file system would read as several, or as a stream or a
-/// drive, is refused.
+/// Checks one component of a path from an index. A component that the file system would read as several components, a
+/// stream or a drive is refused.
 fn component(name: &[u8]) -> io::Result<&str> {
     let name = std::str::from_utf8(name).map_err(io::Error::other)?;
     if name.contains(['\\', '/', ':', '\0']) || name == ".." || name == "." {
@@ -90,7 +90,7 @@ fn from_type(kind: fs::FileType) -> Kind {
     if kind.is_symlink() {
         Kind::Link
     } else if kind.is_dir() {
-        Kind::Folder
+        Kind::Directory
     } else if kind.is_file() {
         Kind::File
     } else {

@@ -8,29 +8,31 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::{Kind, Stat};
 
-/// An open folder.
+/// An open directory.
 #[derive(Debug)]
-pub(crate) struct Folder(OwnedFd);
+pub(crate) struct Directory(OwnedFd);
 
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 
-impl Folder {
-    /// Opens by path, links followed: for the top of the work tree, whose path the caller chose.
+impl Directory {
+    /// Opens a directory by path and follows links. For the top of the work tree only, whose path the caller chose.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(rustix::fs::open(path, FOLDER, Mode::empty())?))
+        Ok(Self(rustix::fs::open(path, DIRECTORY, Mode::empty())?))
     }
 
     pub(crate) fn child(&self, name: &[u8]) -> io::Result<Self> {
-        Ok(Self(rustix::fs::openat(&self.0, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?))
+        Ok(Self(rustix::fs::openat(&self.0, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?))
     }
 
     pub(crate) fn stat(&self, name: &[u8]) -> io::Result<Stat> {
         Ok(from_stat(&rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 
-    /// The target of the link at `path`, as bytes.
+    /// Returns the target of the link at `path`, as bytes.
     pub(crate) fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
-        let link = |folder: &Folder, name: &[u8]| rustix::fs::readlinkat(&folder.0, name, Vec::new());
+        let link =
+            |directory: &Directory, name: &[u8]| rustix::fs::readlinkat(&directory.0, name, Vec::new());
         let target = match self.parent_of(path)? {
             (Some(parent), name) => link(&parent, name)?,
             (None, name) => link(self, name)?,
@@ -45,16 +47,16 @@ impl Folder {
         }
     }
 
-    /// Opens without following links and without waiting, should the name be a FIFO by now.
+    /// Opens a regular file without following links. Does not block if the name became a FIFO concurrently.
     pub(super) fn open_file(&self, path: &[u8]) -> io::Result<(File, Stat)> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let open = |folder: &Folder, name: &[u8]| -> io::Result<(File, Stat)> {
-            // Opening a device can have effects of its own, so look before.
-            let stat = folder.stat(name)?;
+        let open = |directory: &Directory, name: &[u8]| -> io::Result<(File, Stat)> {
+            // Opening a device can have side effects, so check the type first.
+            let stat = directory.stat(name)?;
             if stat.kind != Kind::File {
                 return Err(io::ErrorKind::NotFound.into());
             }
-            let file = File::from(rustix::fs::openat(&folder.0, name, flags, Mode::empty())?);
+            let file = File::from(rustix::fs::openat(&directory.0, name, flags, Mode::empty())?);
             let stat = Self::stat_open(&file)?;
             Ok((file, stat))
         };
@@ -68,9 +70,9 @@ impl Folder {
         Ok(from_stat(&rustix::fs::fstat(file.as_fd())?))
     }
 
-    /// Goes down one folder at a time: no link can lead elsewhere, and no path is too long.
-    fn parent_of<'p>(&self, path: &'p [u8]) -> io::Result<(Option<Folder>, &'p [u8])> {
-        let mut at: Option<Folder> = None;
+    /// Opens the parent of `path`, one directory at a time: no link is followed, and no path is too long.
+    fn parent_of<'p>(&self, path: &'p [u8]) -> io::Result<(Option<Directory>, &'p [u8])> {
+        let mut at: Option<Directory> = None;
         let mut rest = path;
         while let Some(slash) = rest.iter().position(|b| *b == b'/') {
             at = Some(at.as_ref().unwrap_or(self).child(&rest[..slash])?);
@@ -79,7 +81,7 @@ impl Folder {
         Ok((at, rest))
     }
 
-    /// Calls `each` with every name but `.` and `..`, in no order.
+    /// Calls `each` with every name except `.` and `..`, in no particular order.
     pub(crate) fn list(&self, mut each: impl FnMut(&[u8], Kind)) -> io::Result<()> {
         let mut each = |name: &std::ffi::CStr, kind: FileType| {
             let name = name.to_bytes();
@@ -108,7 +110,7 @@ impl Folder {
 fn from_type(kind: FileType) -> Kind {
     match kind {
         FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Folder,
+        FileType::Directory => Kind::Directory,
         FileType::Symlink => Kind::Link,
         FileType::Unknown => Kind::Unknown,
         FileType::Fifo | FileType::Socket | FileType::CharacterDevice | FileType::BlockDevice => {
@@ -121,7 +123,7 @@ fn from_type(kind: FileType) -> Kind {
     clippy::unnecessary_cast,
     clippy::cast_possible_truncation,
     clippy::useless_conversion,
-    reason = "the fields have other types elsewhere"
+    reason = "the fields have other types on other systems"
 )]
 fn from_stat(stat: &rustix::fs::Stat) -> Stat {
     Stat {

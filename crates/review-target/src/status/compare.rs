@@ -1,22 +1,22 @@
-//! One tracked file against what the index recorded of it.
+//! Compares a tracked file with its index entry.
 
 use gix::index::entry::{Flags, Mode as RawMode};
 
 use super::index::Index;
 use super::walk::Walked;
 use super::{Area, ChangeKind, Item, Mode, New, Problem};
-use crate::os::{Folder, Kind, Stat};
+use crate::os::{Directory, Kind, Stat};
 use crate::settings::Settings;
 
-/// Compares by `lstat` alone; whether content differs is for who reads it.
+/// Compares by `lstat` alone. The reader of the item finds out whether the content differs.
 pub(super) struct Compare<'a> {
     pub(super) settings: &'a Settings,
     pub(super) index: &'a Index,
 }
 
 impl Compare<'_> {
-    /// Compares one tracked file, by its first place in the index, with what is there.
-    pub(super) fn file(&self, folder: &Folder, at: usize, found: &mut Walked) {
+    /// Compares one tracked file with the work tree. `at` is its first entry in the index.
+    pub(super) fn file(&self, directory: &Directory, at: usize, found: &mut Walked) {
         let entry = self.index.entry(at);
         let flags = entry.flags;
         let absent_on_purpose = flags.contains(Flags::SKIP_WORKTREE);
@@ -26,11 +26,11 @@ impl Compare<'_> {
         let path = self.index.path(at);
         let name = path.rsplit(|b| *b == b'/').next().unwrap_or(path);
         if matches!(name, b"" | b"." | b"..") {
-            return; // No file has such a name; an index that says otherwise is damaged.
+            return; // Only a damaged index has such a name.
         }
-        let stat = match folder.stat(name) {
+        let stat = match directory.stat(name) {
             Ok(stat) => stat,
-            Err(error) if is_gone(&error) => return self.deleted(at, found),
+            Err(error) if is_missing(&error) => return self.deleted(at, found),
             Err(error) => {
                 found.problems.push(Problem { path: path.to_owned(), reason: error.to_string() });
                 return;
@@ -39,7 +39,7 @@ impl Compare<'_> {
         if flags.stage_raw() != 0 {
             return self.conflicted(at, Some(stat), found);
         }
-        if entry.mode == RawMode::COMMIT && stat.kind == Kind::Folder {
+        if entry.mode == RawMode::COMMIT && stat.kind == Kind::Directory {
             found.submodules.push(at);
             return;
         }
@@ -48,7 +48,7 @@ impl Compare<'_> {
         }
     }
 
-    /// `None` when the file is as the index recorded it.
+    /// Returns `None` when the metadata is equal to the index entry.
     fn regular(&self, at: usize, stat: Stat) -> Option<Item> {
         let entry = self.index.entry(at);
         let old = self.index.stored(at)?;
@@ -59,8 +59,8 @@ impl Compare<'_> {
         let mode = match stat.kind {
             Kind::File => self.mode_on_disk(old.mode, stat.executable),
             Kind::Link => Mode::Link,
-            // A folder where a file was: the file is gone, and what is in the folder is listed on its own.
-            Kind::Folder | Kind::Unknown => return item(ChangeKind::Deleted, None, true),
+            // A directory in place of a file: the file is deleted, and the files in the directory are listed separately.
+            Kind::Directory | Kind::Unknown => return item(ChangeKind::Deleted, None, true),
             Kind::Special => return item(ChangeKind::TypeChanged, Some(New::Special), true),
         };
         let new = Some(New::File { mode, stat: Some(stat) });
@@ -75,10 +75,10 @@ impl Compare<'_> {
         if mode != old.mode {
             return item(ChangeKind::Modified, new, true);
         }
-        if self.is_as_recorded(&entry.stat, &stat) { None } else { item(ChangeKind::Modified, new, false) }
+        if self.is_unchanged(&entry.stat, &stat) { None } else { item(ChangeKind::Modified, new, false) }
     }
 
-    /// The mode that git would record, given what the file system can express.
+    /// Returns the mode that git would record, given the abilities of the file system.
     fn mode_on_disk(&self, recorded: Mode, executable: bool) -> Mode {
         match recorded {
             Mode::Link if !self.settings.symlinks => Mode::Link,
@@ -93,8 +93,8 @@ impl Compare<'_> {
         clippy::cast_sign_loss,
         reason = "the index keeps the low 32 bits"
     )]
-    fn is_as_recorded(&self, recorded: &gix::index::entry::Stat, stat: &Stat) -> bool {
-        // Fractions of seconds count where the index has them: some writers store none.
+    fn is_unchanged(&self, recorded: &gix::index::entry::Stat, stat: &Stat) -> bool {
+        // Fractions of seconds are compared where the index has them: some writers store none.
         let same_time = |recorded: gix::index::entry::stat::Time, (seconds, nanos): (i64, u32)| {
             let exact = self.settings.check_stat && recorded.nsecs != 0;
             recorded.secs == seconds as u32 && (!exact || recorded.nsecs == nanos)
@@ -108,7 +108,7 @@ impl Compare<'_> {
                 || recorded.ino == stat.inode as u32
                     && recorded.uid == stat.user
                     && recorded.gid == stat.group);
-        // A file as young as the index itself may have been written after it was recorded.
+        // A file that is not older than the index may have been modified after it was recorded.
         let written = self.index.file.timestamp();
         let index = (written.unix_seconds(), written.nanoseconds());
         let exact = recorded.mtime.nsecs != 0 && index.1 != 0;
@@ -127,7 +127,7 @@ impl Compare<'_> {
                 Some(New::File { mode, stat: Some(stat) })
             }
             Kind::Link => Some(New::File { mode: Mode::Link, stat: Some(stat) }),
-            Kind::Folder | Kind::Unknown => None,
+            Kind::Directory | Kind::Unknown => None,
             Kind::Special => Some(New::Special),
         });
         let (path, change) = (path.to_owned(), ChangeKind::Conflicted);
@@ -137,12 +137,12 @@ impl Compare<'_> {
     pub(super) fn deleted(&self, at: usize, found: &mut Walked) {
         let entry = self.index.entry(at);
         if entry.flags.intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID)
-            || self.index.is_closed_folder(at)
+            || self.index.is_sparse_directory(at)
         {
             return;
         }
         if entry.flags.stage_raw() != 0 {
-            // Told once, at the first of its stages.
+            // A conflict has several entries: add one item, at the first of them.
             if at == 0 || self.index.path(at - 1) != self.index.path(at) {
                 self.conflicted(at, None, found);
             }
@@ -160,6 +160,6 @@ impl Compare<'_> {
     }
 }
 
-fn is_gone(error: &std::io::Error) -> bool {
+fn is_missing(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }

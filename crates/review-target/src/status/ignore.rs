@@ -1,4 +1,4 @@
-//! Which untracked paths git would not show.
+//! Decides which untracked paths are ignored.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use crate::settings::Settings;
 
 type List = pattern::List<Parse>;
 
-/// The rules that hold in the whole work tree: the repository's own list and the user's.
+/// The rules for the whole work tree: those of the repository and those of the user.
 pub(super) struct Rules {
     everywhere: gix::ignore::Search,
     parse: Parse,
     case: Case,
 }
 
-/// The rules of a folder's `.gitignore`, and of those above it.
-pub(super) struct FolderRules {
+/// The rules of a directory's `.gitignore`, and those of its parents.
+pub(super) struct DirectoryRules {
     list: List,
-    above: Option<Arc<FolderRules>>,
+    parent: Option<Arc<DirectoryRules>>,
 }
 
 impl Rules {
     pub(super) fn load(repo: &gix::Repository, settings: &Settings) -> Result<Self, Error> {
         let parse = repo.ignore_pattern_parser().unwrap_or_default();
-        // An unreadable file of rules would mean showing what the user hides: refuse.
+        // Without the rules, files that the user ignores would be shown: refuse an unreadable file of rules.
         let load = |file: Option<PathBuf>| {
             gix::ignore::Search::from_git_dir(repo.common_dir(), file, &mut Vec::new(), parse)
         };
@@ -41,34 +41,40 @@ impl Rules {
         Ok(Self { everywhere, parse, case })
     }
 
-    /// The rules that `content`, a `.gitignore`, adds below `folder`, a path that is empty or ends in a slash.
-    pub(super) fn below(
+    /// Returns the rules below `directory`, with those of `content`, its `.gitignore`. The path of the directory is empty or
+    /// ends in a slash.
+    pub(super) fn rules_below(
         &self,
         content: &[u8],
-        folder: &BStr,
-        above: Option<&Arc<FolderRules>>,
-    ) -> Option<Arc<FolderRules>> {
+        directory: &BStr,
+        parent: Option<&Arc<DirectoryRules>>,
+    ) -> Option<Arc<DirectoryRules>> {
         let patterns = self.parse.bytes_to_patterns(content, Path::new(".gitignore"));
         if patterns.is_empty() {
-            return above.cloned();
+            return parent.cloned();
         }
-        let base = (!folder.is_empty()).then(|| BString::from(folder));
+        let base = (!directory.is_empty()).then(|| BString::from(directory));
         let list = List { patterns, source: None, base };
-        Some(Arc::new(FolderRules { list, above: above.cloned() }))
+        Some(Arc::new(DirectoryRules { list, parent: parent.cloned() }))
     }
 
-    /// Whether `path` is ignored, given that no folder above it is. The nearest rule that matches decides.
-    pub(super) fn ignores(&self, nearest: Option<&Arc<FolderRules>>, path: &BStr, is_folder: bool) -> bool {
+    /// Whether `path` is ignored. No parent directory of it may be ignored. The nearest matching rule decides.
+    pub(super) fn ignores(
+        &self,
+        nearest: Option<&Arc<DirectoryRules>>,
+        path: &BStr,
+        is_directory: bool,
+    ) -> bool {
         let name_at = path.rfind_byte(b'/').map(|slash| slash + 1);
         let mut rules = nearest;
-        while let Some(folder) = rules {
-            if let Some(found) = find(&folder.list, path, name_at, Some(is_folder), self.case) {
+        while let Some(directory) = rules {
+            if let Some(found) = find(&directory.list, path, name_at, Some(is_directory), self.case) {
                 return !found.pattern.is_negative();
             }
-            rules = folder.above.as_ref();
+            rules = directory.parent.as_ref();
         }
         let lists = self.everywhere.patterns.iter().rev();
-        let found = lists.filter_map(|list| find(list, path, name_at, Some(is_folder), self.case)).next();
+        let found = lists.filter_map(|list| find(list, path, name_at, Some(is_directory), self.case)).next();
         found.is_some_and(|found| !found.pattern.is_negative())
     }
 }

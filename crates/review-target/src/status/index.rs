@@ -4,11 +4,11 @@ use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::index::entry::{Flags, Mode as RawMode, Stat as Recorded};
 
 use super::{Mode, Stored};
-use crate::os::{Folder, Kind};
+use crate::os::{Directory, Kind};
 use crate::settings::Settings;
 use crate::{Error, ErrorKind};
 
-/// Indexes of up to this size are checked against the checksum that they carry. git checks none.
+/// The checksum is verified for indexes of at most this size. git does not verify it.
 const VERIFIED_BYTES: u64 = 1 << 20;
 
 /// The index, in memory and sorted by path.
@@ -22,21 +22,21 @@ impl std::fmt::Debug for Index {
     }
 }
 
-/// What stands in a folder of the index, in order: files (with all their stages) and folders.
+/// A name in a directory of the index, in index order: a file (with all its stages) or a directory.
 pub(crate) enum Group<'a> {
     File { name: &'a [u8], entries: Range<usize> },
-    Folder { name: &'a [u8], entries: Range<usize> },
+    Directory { name: &'a [u8], entries: Range<usize> },
 }
 
 impl Index {
-    /// Reads the index; one that does not exist is empty. Folders that a sparse index keeps closed are opened
-    /// where the work tree has them.
-    pub(crate) fn load(repo: &gix::Repository, root: &Folder, settings: &Settings) -> Result<Self, Error> {
+    /// Reads the index. A missing index is empty. Directory entries of a sparse index are expanded where the work tree has
+    /// the directory.
+    pub(crate) fn load(repo: &gix::Repository, root: &Directory, settings: &Settings) -> Result<Self, Error> {
         let path = repo.index_path();
         let size = std::fs::metadata(&path).map_or(0, |m| m.len());
         let small = size <= VERIFIED_BYTES;
         let options = gix::index::decode::Options {
-            // Threads cost more than they save on a small index.
+            // With a small index, threads cost more than they save.
             thread_limit: small.then_some(1),
             min_extension_block_in_bytes_for_threading: 64 * 1024,
             expected_checksum: None,
@@ -46,7 +46,7 @@ impl Index {
         let mut index = Self { file: file.map_err(|e| damaged_index(&path, e))? };
         index.check_paths(&path)?;
         if index.file.is_sparse() {
-            index.open_folders(repo, root, settings)?;
+            index.expand_directories(repo, root, settings)?;
         }
         Ok(index)
     }
@@ -73,12 +73,12 @@ impl Index {
         Some(Stored { mode: mode_of(entry.mode)?, id: entry.id })
     }
 
-    /// Whether the entry is a folder of a sparse index, closed.
-    pub(crate) fn is_closed_folder(&self, at: usize) -> bool {
+    /// Whether the entry is a directory of a sparse index that is not expanded.
+    pub(crate) fn is_sparse_directory(&self, at: usize) -> bool {
         self.entry(at).mode.is_sparse()
     }
 
-    /// The groups of the folder whose entries are `entries` and whose path, with its slash, has `prefix` bytes.
+    /// Returns the names in a directory. Its entries are `entries`; its path, with the slash, has `prefix` bytes.
     pub(crate) fn groups(&self, entries: Range<usize>, prefix: usize) -> impl Iterator<Item = Group<'_>> {
         let mut at = entries.start;
         std::iter::from_fn(move || {
@@ -90,9 +90,9 @@ impl Index {
             let start = at;
             Some(match rest.find_byte(b'/') {
                 Some(slash) => {
-                    let folder = &path[..=prefix + slash];
-                    at = self.end_of(folder, start, entries.end);
-                    Group::Folder { name: &rest[..slash], entries: start..at }
+                    let directory = &path[..=prefix + slash];
+                    at = self.end_of(directory, start, entries.end);
+                    Group::Directory { name: &rest[..slash], entries: start..at }
                 }
                 None => {
                     at += 1;
@@ -105,9 +105,9 @@ impl Index {
         })
     }
 
-    /// Where the entries that begin with `folder` end, by steps that double and then halve: most folders are small.
-    fn end_of(&self, folder: &[u8], start: usize, limit: usize) -> usize {
-        let inside = |at: usize| self.path(at).starts_with(folder);
+    /// Finds the end of the entries that begin with `directory` by exponential search: most directories are small.
+    fn end_of(&self, directory: &[u8], start: usize, limit: usize) -> usize {
+        let inside = |at: usize| self.path(at).starts_with(directory);
         let mut step = 1;
         let mut low = start;
         while low + step < limit && inside(low + step) {
@@ -122,7 +122,7 @@ impl Index {
         high
     }
 
-    /// A damaged index must not lead the walk astray: sorted, relative, no empty or dotted parts.
+    /// Checks that the paths are sorted and relative, without empty or dotted components: the walk relies on it.
     fn check_paths(&self, file: &std::path::Path) -> Result<(), Error> {
         let mut last: Option<(&BStr, u32)> = None;
         for entry in self.file.entries() {
@@ -132,56 +132,56 @@ impl Index {
             if !sorted || !is_plain(path, entry.mode.is_sparse()) {
                 let message =
                     format!("the index `{}` is damaged: its paths are out of order", file.display());
-                return Err(Error::new(ErrorKind::Corrupt, message).with_hint(REMAKE));
+                return Err(Error::new(ErrorKind::Corrupt, message).with_hint(REBUILD));
             }
             last = Some(key);
         }
         Ok(())
     }
 
-    fn open_folders(
+    fn expand_directories(
         &mut self,
         repo: &gix::Repository,
-        root: &Folder,
+        root: &Directory,
         settings: &Settings,
     ) -> Result<(), Error> {
         if !settings.sparse {
             return Ok(());
         }
-        let closed: Vec<(BString, gix::ObjectId)> = (0..self.len())
-            .filter(|at| self.is_closed_folder(*at))
+        let sparse: Vec<(BString, gix::ObjectId)> = (0..self.len())
+            .filter(|at| self.is_sparse_directory(*at))
             .map(|at| (self.path(at).to_owned(), self.entry(at).id))
             .filter(|(path, _)| {
                 let name = path.strip_suffix(b"/").unwrap_or(path);
-                root.stat_path(name).is_ok_and(|stat| stat.kind == Kind::Folder)
+                root.stat_path(name).is_ok_and(|stat| stat.kind == Kind::Directory)
             })
             .collect();
-        for (folder, id) in &closed {
+        for (directory, id) in &sparse {
             let mut files = Vec::new();
-            super::trees::list(repo, *id, folder, &mut files)?;
+            super::trees::list(repo, *id, directory, &mut files)?;
             for (path, stored) in files {
                 let flags = Flags::EXTENDED | Flags::SKIP_WORKTREE;
                 let mode = raw_mode(stored.mode);
                 self.file.dangerously_push_entry(Recorded::default(), stored.id, flags, mode, path.as_bstr());
             }
         }
-        if !closed.is_empty() {
-            self.file.remove_entries(|_, path, _| closed.iter().any(|(folder, _)| folder == path));
+        if !sparse.is_empty() {
+            self.file.remove_entries(|_, path, _| sparse.iter().any(|(directory, _)| directory == path));
             self.file.sort_entries();
         }
         Ok(())
     }
 }
 
-const REMAKE: &str = "remake it with `rm .git/index && git reset`; what was staged is unstaged by that";
+const REBUILD: &str = "rebuild it with `rm .git/index && git reset`; this unstages staged changes";
 
 fn damaged_index(path: &std::path::Path, error: gix::Error) -> Error {
     let error = Error::git(format_args!("read the index `{}`", path.display()), error);
-    if error.kind() == ErrorKind::Corrupt { error.with_hint(REMAKE) } else { error }
+    if error.kind() == ErrorKind::Corrupt { error.with_hint(REBUILD) } else { error }
 }
 
-fn is_plain(path: &[u8], folder: bool) -> bool {
-    let path = if folder { path.strip_suffix(b"/").unwrap_or(path) } else { path };
+fn is_plain(path: &[u8], directory: bool) -> bool {
+    let path = if directory { path.strip_suffix(b"/").unwrap_or(path) } else { path };
     path.split(|b| *b == b'/').all(|part| !matches!(part, b"" | b"." | b"..") && !part.contains(&0))
 }
 

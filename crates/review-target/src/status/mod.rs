@@ -1,19 +1,19 @@
-//! Which files differ, without reading more than the file system's own records where those suffice.
+//! Finds the files that differ, from metadata where that is sufficient.
 //!
-//! - `HEAD` against the index: the index carries the ids of the trees that it was made from (its TREE extension), so
-//!   a folder that has the same id in `HEAD` is skipped without decoding anything.
-//! - The index against the work tree: one walk over the folders, on all cores, that compares what `lstat` says of
-//!   tracked files with what the index recorded, and finds untracked files in the same listing.
-//! - A file whose record does not match is only a suspect: whether its content differs is found out by who reads it.
+//! - `HEAD` and the index: the TREE extension of the index has the ids of the trees that it was made from. A directory with
+//!   the same id in `HEAD` is skipped without decoding its tree.
+//! - The index and the work tree: one walk over the directories, on all cores, compares the `lstat` result of tracked files
+//!   with their index entries, and finds untracked files in the same listing.
+//! - A file with different metadata is only a candidate. The reader of the item finds out whether the content differs.
 
 use std::sync::Arc;
 
 use gix::bstr::{BString, ByteSlice as _};
 
 use crate::content::Reader;
-use crate::os::{Folder, Stat};
+use crate::os::{Directory, Stat};
 use crate::settings::Settings;
-use crate::{Cancel, ConfigScope, Error, Target, TargetKind};
+use crate::{CancelToken, ConfigScope, Error, Target, TargetKind};
 
 mod compare;
 mod ignore;
@@ -26,7 +26,7 @@ mod walk;
 pub(crate) use index::Index;
 pub(crate) use submodule::Checkout;
 
-/// Which part of the change a file belongs to.
+/// The part of the change that a file belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
@@ -54,20 +54,20 @@ impl Area {
     }
 }
 
-/// What happened to a file.
+/// How a file changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ChangeKind {
-    /// It is new; in the index also when only the intent to add it is recorded.
+    /// New. In the index this includes files with only the intent to add (`git add -N`).
     Added,
-    /// Its content or its executable bit is another one.
+    /// Different content or executable bit.
     Modified,
-    /// It is gone.
+    /// Deleted.
     Deleted,
-    /// It became something else, such as a symbolic link.
+    /// A different type, such as a symbolic link in place of a file.
     TypeChanged,
-    /// A merge left it in conflict. It is compared with our side.
+    /// In conflict after a merge. It is compared with our side.
     Conflicted,
 }
 
@@ -84,7 +84,7 @@ impl ChangeKind {
         }
     }
 
-    /// git's letter for it: `A`, `M`, `D`, `T` or `U`.
+    /// git's letter for the change: `A`, `M`, `D`, `T` or `U`.
     #[must_use]
     pub fn letter(self) -> char {
         match self {
@@ -97,7 +97,7 @@ impl ChangeKind {
     }
 }
 
-/// The four things that a tree or an index can name.
+/// The types of entries that a tree or an index can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     File,
@@ -133,26 +133,26 @@ impl Mode {
     }
 }
 
-/// A version that the object database has.
+/// A version in the object database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) mode: Mode,
     pub(crate) id: gix::ObjectId,
 }
 
-/// The version that a change leads to.
+/// The new version of a changed file.
 #[derive(Clone, Debug)]
 pub(crate) enum New {
     Stored(Stored),
-    /// A file or a link in the work tree. An untracked one has only been listed, not looked at.
+    /// A file or a link in the work tree. For an untracked one there is no `stat`: it was only listed.
     File {
         mode: Mode,
         stat: Option<Stat>,
     },
     Submodule(Checkout),
-    /// An untracked folder that is a repository of its own. What is in it is not ours to show.
+    /// An untracked directory that is itself a git repository. Its content is not part of the change.
     Nested,
-    /// A FIFO, a socket or a device where a tracked file was. Never opened.
+    /// A FIFO, a socket or a device in place of a tracked file. It is never opened.
     Special,
 }
 
@@ -175,12 +175,12 @@ pub(crate) struct Item {
     pub(crate) change: ChangeKind,
     pub(crate) old: Option<Stored>,
     pub(crate) new: Option<New>,
-    /// Whether it differs for certain. If not, reading it may show that it does not.
+    /// Whether the file is known to differ. If not, reading it may show that it is unchanged.
     pub(crate) certain: bool,
 }
 
 impl Item {
-    /// Orders as the old and the new version show: no version is an addition or a deletion.
+    /// Creates an item from its two versions. A missing old version is an addition, a missing new version a deletion.
     fn between(path: BString, area: Area, old: Option<Stored>, new: Option<Stored>) -> Self {
         let change = match (&old, &new) {
             (None, _) => ChangeKind::Added,
@@ -192,14 +192,14 @@ impl Item {
     }
 }
 
-/// Something in the work tree that could not be looked at.
+/// A place in the work tree that could not be examined.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) path: BString,
     pub(crate) reason: String,
 }
 
-/// Everything that differs, by area and path.
+/// All files that differ, sorted by area and path.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     pub(crate) items: Vec<Item>,
@@ -209,8 +209,8 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// Looks at what the target names.
-    pub(crate) fn of(target: &Target, repo: &gix::Repository, cancel: &Cancel) -> Result<Self, Error> {
+    /// Scans the change of a target.
+    pub(crate) fn of(target: &Target, repo: &gix::Repository, cancel: &CancelToken) -> Result<Self, Error> {
         match &target.kind {
             TargetKind::WorkingTree => {
                 let settings = Settings::read(repo, target.config);
@@ -232,7 +232,7 @@ impl Scan {
         repo: &gix::Repository,
         old: Option<gix::ObjectId>,
         new: gix::ObjectId,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Self, Error> {
         let mut items = Vec::new();
         trees::diff(repo, Area::Committed, old, Some(new), cancel, &mut items)?;
@@ -244,34 +244,38 @@ impl Scan {
         repo: &gix::Repository,
         settings: &Settings,
         head: Option<crate::CommitId>,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Self, Error> {
         let root = repo.workdir().expect("open refuses repositories without a work tree");
-        let folder = Folder::open(root).map_err(|e| Error::io("enter", root, e))?;
+        let directory = Directory::open(root).map_err(|e| Error::io("enter", root, e))?;
         let head_tree = head.map(|head| Target::tree_of(repo, head)).transpose()?;
-        let index = Arc::new(Index::load(repo, &folder, settings)?);
+        let index = Arc::new(Index::load(repo, &directory, settings)?);
         let mut scan = Self::default();
-        // The trees are read while the other cores walk.
-        let walked = walk::walk(shared, repo, settings, &index, folder, cancel, || {
+        // The trees are read while the other threads walk.
+        let walked = walk::walk(shared, repo, settings, &index, directory, cancel, || {
             staged::diff(repo, head_tree, &index, cancel, &mut scan.items)
         })?;
         scan.items.extend(walked.items);
         scan.problems = walked.problems;
-        scan.items.extend(submodule::look(repo, settings, &index, &walked.submodules, cancel)?);
+        scan.items.extend(submodule::changes(repo, settings, &index, &walked.submodules, cancel)?);
         scan.items.sort_unstable_by(|a, b| (a.area, a.path.as_bytes()).cmp(&(b.area, b.path.as_bytes())));
         scan.index = Some(index);
         scan.scope = settings.scope;
         Ok(scan)
     }
 
-    /// Whether a tracked file is changed; looks into files only where their records do not tell.
-    fn has_tracked_change(&self, shared: &gix::ThreadSafeRepository, cancel: &Cancel) -> Result<bool, Error> {
+    /// Whether a tracked file is changed. Reads files only if the metadata is not conclusive.
+    fn has_tracked_change(
+        &self,
+        shared: &gix::ThreadSafeRepository,
+        cancel: &CancelToken,
+    ) -> Result<bool, Error> {
         let tracked = self.items.iter().filter(|item| item.area != Area::Untracked);
         self.any_differs(tracked, shared, cancel)
     }
 
-    /// Whether anything is changed at all.
-    pub(crate) fn is_dirty(&self, target: &Target, cancel: &Cancel) -> Result<bool, Error> {
+    /// Whether any file is changed.
+    pub(crate) fn is_dirty(&self, target: &Target, cancel: &CancelToken) -> Result<bool, Error> {
         self.any_differs(self.items.iter(), &target.repository, cancel)
     }
 
@@ -279,7 +283,7 @@ impl Scan {
         &self,
         items: impl Iterator<Item = &'i Item> + Clone,
         shared: &gix::ThreadSafeRepository,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<bool, Error> {
         let mut items = items;
         if items.clone().any(|item| item.certain) {

@@ -1,4 +1,4 @@
-//! `HEAD` against the index.
+//! Compares `HEAD` with the index.
 
 use std::ops::Range;
 
@@ -10,42 +10,42 @@ use gix::objs::tree::{EntryRef, name_order};
 use super::index::{Group, Index};
 use super::trees::{decode, diff_below, join, read, with_slash};
 use super::{Area, Item, Mode, Stored};
-use crate::{Cancel, Error};
+use crate::{CancelToken, Error};
 
 /// Appends what is staged.
 pub(super) fn diff(
     repo: &gix::Repository,
     head: Option<gix::ObjectId>,
     index: &Index,
-    cancel: &Cancel,
+    cancel: &CancelToken,
     items: &mut Vec<Item>,
 ) -> Result<(), Error> {
     let mut staged = Staged { repo, index, cancel, items };
-    staged.folder(head, index.file.tree(), 0..index.len(), b"")
+    staged.directory(head, index.file.tree(), 0..index.len(), b"")
 }
 
 struct Staged<'a> {
     repo: &'a gix::Repository,
     index: &'a Index,
-    cancel: &'a Cancel,
+    cancel: &'a CancelToken,
     items: &'a mut Vec<Item>,
 }
 
 impl Staged<'_> {
-    /// `cached` is what the index remembers of the folder's tree; `entries` are the folder's own in the index.
-    fn folder(
+    /// Compares one directory. `cached` is its tree in the TREE extension; `entries` are its entries in the index.
+    fn directory(
         &mut self,
         tree: Option<gix::ObjectId>,
         cached: Option<&CachedTree>,
         entries: Range<usize>,
         prefix: &[u8],
     ) -> Result<(), Error> {
-        let remembered = cached.filter(|cached| {
-            // The count is from the file: it says whether the memory is valid, and must fit what is there.
+        let valid = cached.filter(|cached| {
+            // The extension is valid only if its count of entries is that of the index.
             cached.num_entries.is_some_and(|count| count as usize == entries.len())
         });
-        if let (Some(tree), Some(remembered)) = (tree, remembered)
-            && remembered.id == tree
+        if let (Some(tree), Some(valid)) = (tree, valid)
+            && valid.id == tree
         {
             return Ok(());
         }
@@ -57,19 +57,19 @@ impl Staged<'_> {
         };
         let mut stored = stored.into_iter().peekable();
         for group in self.index.groups(entries, prefix.len()) {
-            let (name, is_folder) = match &group {
+            let (name, is_directory) = match &group {
                 Group::File { name, .. } => (*name, false),
-                Group::Folder { name, .. } => (*name, true),
+                Group::Directory { name, .. } => (*name, true),
             };
-            while let Some(before) = stored.next_if(|e| order(e, name, is_folder).is_lt()) {
-                self.gone(before, prefix)?;
+            while let Some(before) = stored.next_if(|e| order(e, name, is_directory).is_lt()) {
+                self.deleted(before, prefix)?;
             }
-            let matching = stored.next_if(|e| order(e, name, is_folder).is_eq());
+            let matching = stored.next_if(|e| order(e, name, is_directory).is_eq());
             match group {
                 Group::File { name, entries } => self.file(matching, join(prefix, name), entries),
-                Group::Folder { name, entries } => {
+                Group::Directory { name, entries } => {
                     let path = with_slash(join(prefix, name));
-                    self.subfolder(
+                    self.subdirectory(
                         matching.map(|e| e.oid.to_owned()),
                         cached,
                         name,
@@ -79,10 +79,10 @@ impl Staged<'_> {
                 }
             }
         }
-        stored.try_for_each(|left| self.gone(left, prefix))
+        stored.try_for_each(|left| self.deleted(left, prefix))
     }
 
-    fn subfolder(
+    fn subdirectory(
         &mut self,
         tree: Option<gix::ObjectId>,
         cached: Option<&CachedTree>,
@@ -98,13 +98,13 @@ impl Staged<'_> {
             let at = cached.children.binary_search_by(|child| child.name.as_slice().cmp(name)).ok()?;
             cached.children.get(at)
         });
-        self.folder(tree, cached, entries, path)
+        self.directory(tree, cached, entries, path)
     }
 
     fn file(&mut self, tree: Option<EntryRef<'_>>, path: BString, entries: Range<usize>) {
         let entry = self.index.entry(entries.start);
         if entry.flags.stage_raw() != 0 {
-            return; // A conflict: the comparison with the work tree tells it.
+            return; // A conflict: the comparison with the work tree reports it.
         }
         let old = tree.and_then(stored);
         let new = self.index.stored(entries.start).filter(|_| !entry.flags.contains(Flags::INTENT_TO_ADD));
@@ -113,7 +113,7 @@ impl Staged<'_> {
         }
     }
 
-    fn gone(&mut self, entry: EntryRef<'_>, prefix: &[u8]) -> Result<(), Error> {
+    fn deleted(&mut self, entry: EntryRef<'_>, prefix: &[u8]) -> Result<(), Error> {
         let path = join(prefix, entry.filename);
         if entry.mode.is_tree() {
             let sides = (Some(entry.oid.to_owned()), None);
@@ -128,6 +128,6 @@ fn stored(entry: EntryRef<'_>) -> Option<Stored> {
     Mode::of_tree_entry(entry.mode).map(|mode| Stored { mode, id: entry.oid.to_owned() })
 }
 
-fn order(entry: &EntryRef<'_>, name: &[u8], is_folder: bool) -> std::cmp::Ordering {
-    name_order(entry.filename, entry.mode.is_tree(), name.as_bstr(), is_folder)
+fn order(entry: &EntryRef<'_>, name: &[u8], is_directory: bool) -> std::cmp::Ordering {
+    name_order(entry.filename, entry.mode.is_tree(), name.as_bstr(), is_directory)
 }

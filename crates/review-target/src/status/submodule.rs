@@ -1,4 +1,4 @@
-//! Submodules: which commit they are at, and whether there is more in them than that commit.
+//! Submodules: their checked-out commit, and whether their tracked files differ from it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,23 +9,23 @@ use gix::submodule::config::Ignore;
 use super::{Area, ChangeKind, Index, Item, New, Scan};
 use crate::repository;
 use crate::settings::Settings;
-use crate::{Cancel, CommitId, Error};
+use crate::{CancelToken, CommitId, Error};
 
-/// What a submodule's folder has checked out.
+/// The checkout of a submodule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Checkout {
     pub(crate) head: gix::ObjectId,
-    /// Whether tracked files in it differ from that commit.
+    /// Whether tracked files differ from that commit.
     pub(crate) dirty: bool,
 }
 
-/// Compares the checked out commits of `submodules`, places in the index, with the recorded ones.
-pub(super) fn look(
+/// Compares the checked-out commits of submodules with the recorded ones. `submodules` are positions in the index.
+pub(super) fn changes(
     repo: &gix::Repository,
     settings: &Settings,
     index: &Index,
     submodules: &[usize],
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<Vec<Item>, Error> {
     if submodules.is_empty() {
         return Ok(Vec::new());
@@ -41,8 +41,9 @@ pub(super) fn look(
         if ignore == Ignore::All {
             continue;
         }
-        let Ok(folder) = gix::path::from_bstr(path) else { continue };
-        let Some(checkout) = checkout(&root.join(folder), settings, ignore != Ignore::Dirty, cancel)? else {
+        let Ok(directory) = gix::path::from_bstr(path) else { continue };
+        let Some(checkout) = checkout(&root.join(directory), settings, ignore != Ignore::Dirty, cancel)?
+        else {
             continue;
         };
         if checkout.head != recorded.id || checkout.dirty {
@@ -59,17 +60,17 @@ pub(super) fn look(
     Ok(items)
 }
 
-/// `None` for a submodule that is not checked out, has no commit yet, or belongs to somebody else.
+/// Returns `None` for a submodule that is not checked out, has no commits, or belongs to another user.
 pub(super) fn checkout(
-    folder: &Path,
+    directory: &Path,
     settings: &Settings,
-    look_inside: bool,
-    cancel: &Cancel,
+    with_content: bool,
+    cancel: &CancelToken,
 ) -> Result<Option<Checkout>, Error> {
-    let Some(shared) = repository::open_exactly(folder, settings.scope) else { return Ok(None) };
+    let Some(shared) = repository::open_exactly(directory, settings.scope) else { return Ok(None) };
     let repo = shared.to_thread_local();
     let Ok(head) = repo.head_id().map(gix::Id::detach) else { return Ok(None) };
-    let dirty = look_inside && {
+    let dirty = with_content && {
         let settings = Settings::read(&repo, settings.scope);
         let scan = Scan::work_tree(&shared, &repo, &settings, Some(CommitId(head)), cancel)?;
         scan.has_tracked_change(&shared, cancel)?
@@ -87,8 +88,8 @@ fn ignore_settings(repo: &gix::Repository) -> HashMap<BString, Ignore> {
         .collect()
 }
 
-/// Whether the folder is a repository of its own, by the looks of its `.git`.
-pub(super) fn is_repository(root: &Path, folder: &BStr) -> bool {
-    let Ok(folder) = gix::path::from_bstr(folder) else { return false };
-    gix::discover::is_git(&root.join(folder).join(".git")).is_ok()
+/// Whether the directory has a `.git` that is a git directory or leads to one.
+pub(super) fn is_repository(root: &Path, directory: &BStr) -> bool {
+    let Ok(directory) = gix::path::from_bstr(directory) else { return false };
+    gix::discover::is_git(&root.join(directory).join(".git")).is_ok()
 }

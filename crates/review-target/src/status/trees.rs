@@ -1,38 +1,38 @@
-//! Tree against tree.
+//! Compares two trees.
 
 use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::tree::EntryRef;
 use gix::objs::{TreeRef, tree::name_order};
 
 use super::{Area, Item, Mode, Stored};
-use crate::{Cancel, Error};
+use crate::{CancelToken, Error};
 
-/// Appends what differs between two trees; `None` is the empty tree.
+/// Appends the differences between two trees. `None` is the empty tree.
 pub(super) fn diff(
     repo: &gix::Repository,
     area: Area,
     old: Option<gix::ObjectId>,
     new: Option<gix::ObjectId>,
-    cancel: &Cancel,
+    cancel: &CancelToken,
     items: &mut Vec<Item>,
 ) -> Result<(), Error> {
     let mut diff = Diff { repo, area, cancel, items };
-    diff.folder(old, new, b"")
+    diff.directory(old, new, b"")
 }
 
-/// Appends what differs below `prefix`, which ends in a slash.
+/// Appends the differences below `prefix`, which ends in a slash.
 pub(super) fn diff_below(
     repo: &gix::Repository,
     area: Area,
     (old, new): (Option<gix::ObjectId>, Option<gix::ObjectId>),
     prefix: &[u8],
-    cancel: &Cancel,
+    cancel: &CancelToken,
     items: &mut Vec<Item>,
 ) -> Result<(), Error> {
-    Diff { repo, area, cancel, items }.folder(old, new, prefix)
+    Diff { repo, area, cancel, items }.directory(old, new, prefix)
 }
 
-/// Appends every file of the tree, its path below `prefix`, which is empty or ends in a slash.
+/// Appends every file of the tree, with `prefix` in front of its path. The prefix is empty or ends in a slash.
 pub(super) fn list(
     repo: &gix::Repository,
     tree: gix::ObjectId,
@@ -53,12 +53,12 @@ pub(super) fn list(
 struct Diff<'a> {
     repo: &'a gix::Repository,
     area: Area,
-    cancel: &'a Cancel,
+    cancel: &'a CancelToken,
     items: &'a mut Vec<Item>,
 }
 
 impl Diff<'_> {
-    fn folder(
+    fn directory(
         &mut self,
         old: Option<gix::ObjectId>,
         new: Option<gix::ObjectId>,
@@ -87,7 +87,7 @@ impl Diff<'_> {
         }
     }
 
-    /// Both have the same name and are both folders or both not, if both are given.
+    /// Compares two entries with the same name. If both are given, both or neither are directories.
     fn entry(
         &mut self,
         old: Option<EntryRef<'_>>,
@@ -97,7 +97,7 @@ impl Diff<'_> {
         let either = old.or(new).expect("one side is given");
         let path = join(prefix, either.filename);
         if either.mode.is_tree() {
-            return self.folder(old.map(|e| e.oid.into()), new.map(|e| e.oid.into()), &with_slash(path));
+            return self.directory(old.map(|e| e.oid.into()), new.map(|e| e.oid.into()), &with_slash(path));
         }
         let stored = |entry: EntryRef<'_>| {
             Mode::of_tree_entry(entry.mode).map(|mode| Stored { mode, id: entry.oid.to_owned() })
@@ -139,7 +139,7 @@ pub(super) fn decode<'d>(
     let tree = TreeRef::from_bytes(data, repo.object_hash());
     let entries =
         tree.map_err(|e| Error::git(format_args!("decode tree {}", id.to_hex_with_len(7)), e))?.entries;
-    // Names are joined to paths and looked up in the work tree: none may lead out of it.
+    // Names become paths in the work tree: none may lead out of it.
     if entries
         .iter()
         .any(|e| matches!(e.filename.as_bytes(), b"" | b"." | b"..") || e.filename.contains(&b'/'))

@@ -1,8 +1,7 @@
-//! The index against the work tree, and what is in the work tree only: one walk for both.
+//! Compares the index with the work tree and finds untracked files, in one walk.
 //!
-//! Folders are tasks; every core takes one after the other. A folder is listed once, its tracked files are looked
-//! at with `lstat` relative to the open folder, and the names that the index does not know are held against the
-//! ignore rules.
+//! Each directory is a task of a pool of threads. A directory is listed once. Its tracked files are compared by `lstat`
+//! relative to the open directory, and the other names are matched with the ignore rules.
 
 use std::ops::Range;
 use std::path::Path;
@@ -12,76 +11,76 @@ use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::index::entry::{Flags, Mode as RawMode};
 
 use super::compare::Compare;
-use super::ignore::{FolderRules, Rules};
+use super::ignore::{DirectoryRules, Rules};
 use super::index::{Group, Index};
 use super::trees::{join, with_slash};
 use super::{Area, ChangeKind, Item, Mode, New, Problem, submodule};
-use crate::os::{Folder, Kind, ReadError};
+use crate::os::{Directory, Kind, ReadError};
 use crate::settings::Settings;
-use crate::{Cancel, Error};
+use crate::{CancelToken, Error};
 
-/// With fewer tracked files or waiting folders, starting a thread costs more than it saves.
-const ENTRIES_WORTH_A_THREAD: usize = 1500;
-const FOLDERS_WORTH_A_THREAD: usize = 128;
-/// A folder with more tracked files than this is shared out.
+/// With fewer tracked files or queued directories, a thread costs more than it saves.
+const MIN_ENTRIES_FOR_THREADS: usize = 1500;
+const MIN_DIRECTORIES_FOR_THREADS: usize = 128;
+/// The tracked files of a directory with more than this are split into several tasks.
 const FILES_IN_A_TASK: usize = 2048;
-/// An ignore file larger than this is an accident.
+/// The largest ignore file that is read.
 const IGNORE_FILE_BYTES: u64 = 16 << 20;
 
 #[derive(Default)]
 pub(super) struct Walked {
     pub(super) items: Vec<Item>,
     pub(super) problems: Vec<Problem>,
-    /// Places in the index of submodules whose folder exists.
+    /// Positions in the index of submodules whose directory exists.
     pub(super) submodules: Vec<usize>,
 }
 
-/// Walks the work tree, on all cores when it is large; `meanwhile` runs on the caller's before it joins in.
+/// Walks the work tree, with several threads when it is large. The calling thread runs `first`, then takes part in the walk.
 pub(super) fn walk(
     shared: &gix::ThreadSafeRepository,
     repo: &gix::Repository,
     settings: &Settings,
     index: &Index,
-    root: Folder,
-    cancel: &Cancel,
-    meanwhile: impl FnOnce() -> Result<(), Error>,
+    root: Directory,
+    cancel: &CancelToken,
+    first: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Walked, Error> {
     let rules = Rules::load(repo, settings)?;
     let path = repo.workdir().expect("open refuses repositories without a work tree");
-    let pool = Pool::new(Task::Folder(FolderTask {
+    let pool = Pool::new(Task::Directory(DirectoryTask {
         opened: Some(Arc::new(root)),
         parent: None,
         path: BString::default(),
         tracked: 0..index.len(),
         rules: None,
-        hidden: false,
+        ignored: false,
     }));
     let compare = Compare { settings, index };
     let walk = Walk { shared, settings, index, compare, rules, root: path, pool, cancel };
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     std::thread::scope(|scope| {
         let started = std::cell::RefCell::new(Vec::new());
-        let get_help = || {
+        let start_threads = || {
             let mut started = started.borrow_mut();
             if started.is_empty() {
                 started.extend((1..cores).map(|_| scope.spawn(|| walk.work(|| ()))));
             }
         };
-        if index.len() >= ENTRIES_WORTH_A_THREAD {
-            get_help();
+        if index.len() >= MIN_ENTRIES_FOR_THREADS {
+            start_threads();
         }
-        let own = meanwhile();
-        if own.is_err() {
+        let first = first();
+        if first.is_err() {
             walk.pool.stop();
         }
-        let mut walked = walk.work(get_help);
-        for helper in started.take() {
-            let found = helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let mut walked = walk.work(start_threads);
+        for thread in started.take() {
+            let found = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             walked.items.extend(found.items);
             walked.problems.extend(found.problems);
             walked.submodules.extend(found.submodules);
         }
-        own?;
+        first?;
         cancel.check()?;
         walked.submodules.sort_unstable();
         walked.problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
@@ -90,27 +89,27 @@ pub(super) fn walk(
 }
 
 enum Task {
-    Folder(FolderTask),
-    /// Tracked files of one folder, by their places in the index.
+    Directory(DirectoryTask),
+    /// Tracked files of one directory, by their positions in the index.
     Files {
-        folder: Arc<Folder>,
+        directory: Arc<Directory>,
         files: Vec<usize>,
     },
 }
 
-struct FolderTask {
-    /// Set for the top of the work tree; others are opened from their parent.
-    opened: Option<Arc<Folder>>,
-    parent: Option<Arc<Folder>>,
-    /// Empty, or ends in a slash.
+struct DirectoryTask {
+    /// Set for the top of the work tree. Others are opened from their parent.
+    opened: Option<Arc<Directory>>,
+    parent: Option<Arc<Directory>>,
+    /// The path. It is empty or ends in a slash.
     path: BString,
     tracked: Range<usize>,
-    rules: Option<Arc<FolderRules>>,
-    /// Whether the folder is ignored: only its tracked files count.
-    hidden: bool,
+    rules: Option<Arc<DirectoryRules>>,
+    /// Whether the directory is ignored. Only its tracked files are compared then.
+    ignored: bool,
 }
 
-/// Tasks that anybody may take. Last in, first out, so that few folders are open at a time.
+/// The queue of tasks. Last in, first out, so that few directories are open at a time.
 struct Pool {
     state: Mutex<PoolState>,
     changed: Condvar,
@@ -118,7 +117,7 @@ struct Pool {
 
 struct PoolState {
     tasks: Vec<Task>,
-    /// Tasks that are taken and may still give birth to others.
+    /// Running tasks, which may still add others.
     running: usize,
     stopped: bool,
 }
@@ -156,21 +155,21 @@ impl Pool {
     }
 }
 
-/// Ends a task also when the thread panics, so that nobody waits for it for ever.
+/// Marks a task as ended when it is dropped, also after a panic, so that no other thread waits for ever.
 struct Running<'a> {
     pool: &'a Pool,
-    born: Vec<Task>,
+    subtasks: Vec<Task>,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let mut state = self.pool.state();
         state.running -= 1;
-        let born = self.born.len();
-        state.tasks.append(&mut self.born);
+        let added = self.subtasks.len();
+        state.tasks.append(&mut self.subtasks);
         let over = state.running == 0 && state.tasks.is_empty();
         drop(state);
-        if over || born > 1 {
+        if over || added > 1 {
             self.pool.changed.notify_all();
         }
     }
@@ -184,51 +183,51 @@ struct Walk<'a> {
     rules: Rules,
     root: &'a Path,
     pool: Pool,
-    cancel: &'a Cancel,
+    cancel: &'a CancelToken,
 }
 
-/// What one listing holds, reused from folder to folder.
+/// The names in one directory. Reused for the next directory.
 #[derive(Default)]
 struct Listing {
     names: Vec<u8>,
     entries: Vec<(Range<usize>, Kind)>,
 }
 
-/// What the index has in one folder, reused from folder to folder.
+/// The tracked names in one directory. Reused for the next directory.
 #[derive(Default)]
 struct Tracked<'a> {
     files: Vec<(&'a [u8], Range<usize>)>,
-    folders: Vec<TrackedFolder<'a>>,
+    directories: Vec<TrackedDirectory<'a>>,
 }
 
-struct TrackedFolder<'a> {
+struct TrackedDirectory<'a> {
     name: &'a [u8],
     entries: Range<usize>,
     present: bool,
 }
 
 impl<'a> Walk<'a> {
-    /// Takes tasks until there are none. Calls `get_help` when many wait.
-    fn work(&self, get_help: impl Fn()) -> Walked {
+    /// Runs tasks until there are none. Calls `start_threads` when many are queued.
+    fn work(&self, start_threads: impl Fn()) -> Walked {
         let mut found = Walked::default();
         let mut listing = Listing::default();
         let mut tracked = Tracked::default();
         while let Some(task) = self.pool.take() {
-            let mut running = Running { pool: &self.pool, born: Vec::new() };
+            let mut running = Running { pool: &self.pool, subtasks: Vec::new() };
             if self.cancel.is_cancelled() {
                 self.pool.stop();
                 continue;
             }
             match task {
-                Task::Folder(task) => {
-                    self.folder(task, &mut listing, &mut tracked, &mut running.born, &mut found);
-                    if running.born.len() >= FOLDERS_WORTH_A_THREAD {
-                        get_help();
+                Task::Directory(task) => {
+                    self.directory(task, &mut listing, &mut tracked, &mut running.subtasks, &mut found);
+                    if running.subtasks.len() >= MIN_DIRECTORIES_FOR_THREADS {
+                        start_threads();
                     }
                 }
-                Task::Files { folder, files } => {
+                Task::Files { directory, files } => {
                     for at in files {
-                        self.compare.file(&folder, at, &mut found);
+                        self.compare.file(&directory, at, &mut found);
                     }
                 }
             }
@@ -236,21 +235,21 @@ impl<'a> Walk<'a> {
         found
     }
 
-    fn folder(
+    fn directory(
         &self,
-        mut task: FolderTask,
+        mut task: DirectoryTask,
         listing: &mut Listing,
         tracked: &mut Tracked<'a>,
-        born: &mut Vec<Task>,
+        subtasks: &mut Vec<Task>,
         found: &mut Walked,
     ) {
-        let folder = match self.enter(&task) {
-            Ok(folder) => folder,
+        let directory = match self.enter(&task) {
+            Ok(directory) => directory,
             Err(error) => return self.cannot_enter(&task, &error, found),
         };
         listing.names.clear();
         listing.entries.clear();
-        let listed = folder.list(|name, kind| {
+        let listed = directory.list(|name, kind| {
             let name = self.composed(name);
             let start = listing.names.len();
             listing.names.extend_from_slice(&name);
@@ -270,12 +269,12 @@ impl<'a> Walk<'a> {
             return;
         }
         let rules = match has(b".gitignore") {
-            Some((_, Kind::File | Kind::Unknown)) => match self.folder_rules(&folder, &task) {
+            Some((_, Kind::File | Kind::Unknown)) => match self.directory_rules(&directory, &task) {
                 Ok(rules) => rules,
                 Err(problem) => {
-                    // Without its rules nothing tells what the user hides in there: show none of it.
+                    // Without the rules, ignored files would be shown: show no untracked file of this directory.
                     found.problems.push(problem);
-                    task.hidden = true;
+                    task.ignored = true;
                     None
                 }
             },
@@ -283,36 +282,36 @@ impl<'a> Walk<'a> {
         };
 
         tracked.files.clear();
-        tracked.folders.clear();
+        tracked.directories.clear();
         for group in self.index.groups(task.tracked.clone(), task.path.len()) {
             match group {
                 Group::File { name, entries } => tracked.files.push((name, entries)),
-                Group::Folder { name, entries } => {
-                    tracked.folders.push(TrackedFolder { name, entries, present: false });
+                Group::Directory { name, entries } => {
+                    tracked.directories.push(TrackedDirectory { name, entries, present: false });
                 }
             }
         }
-        let context = Context { folder: &folder, task: &task, rules: rules.as_ref() };
+        let context = Context { directory: &directory, task: &task, rules: rules.as_ref() };
         for (name, kind) in &listing.entries {
-            self.name(&listing.names[name.clone()], *kind, &context, tracked, born, found);
+            self.name(&listing.names[name.clone()], *kind, &context, tracked, subtasks, found);
         }
-        for missing in tracked.folders.iter().filter(|folder| !folder.present) {
+        for missing in tracked.directories.iter().filter(|directory| !directory.present) {
             missing.entries.clone().for_each(|at| self.compare.deleted(at, found));
         }
-        self.tracked_files(&folder, &tracked.files, born, found);
+        self.tracked_files(&directory, &tracked.files, subtasks, found);
     }
 
-    fn enter(&self, task: &FolderTask) -> std::io::Result<Arc<Folder>> {
+    fn enter(&self, task: &DirectoryTask) -> std::io::Result<Arc<Directory>> {
         if let Some(opened) = &task.opened {
             return Ok(Arc::clone(opened));
         }
-        let parent = task.parent.as_ref().expect("every folder but the first has a parent");
+        let parent = task.parent.as_ref().expect("every directory but the first has a parent");
         let path = task.path.strip_suffix(b"/").unwrap_or(&task.path);
         let name = path.rsplit(|b| *b == b'/').next().unwrap_or(path);
         parent.child(name).map(Arc::new)
     }
 
-    fn cannot_enter(&self, task: &FolderTask, error: &std::io::Error, found: &mut Walked) {
+    fn cannot_enter(&self, task: &DirectoryTask, error: &std::io::Error, found: &mut Walked) {
         use std::io::ErrorKind::{NotADirectory, NotFound};
         if matches!(error.kind(), NotFound | NotADirectory) {
             task.tracked.clone().for_each(|at| self.compare.deleted(at, found));
@@ -321,26 +320,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One name of a listing: tracked files are left for later, folders become tasks, the rest may be untracked.
+    /// Handles one name of a listing. Tracked files are compared later, directories become tasks, other names may be untracked.
     fn name(
         &self,
         name: &[u8],
         kind: Kind,
         context: &Context<'_>,
         tracked: &mut Tracked<'a>,
-        born: &mut Vec<Task>,
+        subtasks: &mut Vec<Task>,
         found: &mut Walked,
     ) {
         if name == b".git" || self.settings.ignore_case && name.eq_ignore_ascii_case(b".git") {
             return;
         }
         let kind = match kind {
-            Kind::Unknown => context.folder.stat(name).map_or(Kind::Special, |stat| stat.kind),
+            Kind::Unknown => context.directory.stat(name).map_or(Kind::Special, |stat| stat.kind),
             known => known,
         };
         match kind {
             Kind::File | Kind::Link => {
-                if self.find_file(&tracked.files, name).is_some() || context.task.hidden {
+                if self.find_file(&tracked.files, name).is_some() || context.task.ignored {
                     return;
                 }
                 let path = join(&context.task.path, name);
@@ -350,31 +349,31 @@ impl<'a> Walk<'a> {
                 let mode = if kind == Kind::Link { Mode::Link } else { Mode::File };
                 found.items.push(untracked(path, New::File { mode, stat: None }));
             }
-            Kind::Folder => {
-                let entries = self.find_folder(&mut tracked.folders, name);
+            Kind::Directory => {
+                let entries = self.find_directory(&mut tracked.directories, name);
                 if entries.is_none()
                     && let Some(at) = self.find_file(&tracked.files, name)
                     && self.index.entry(at).mode == RawMode::COMMIT
                 {
-                    return; // A submodule: looked at on its own.
+                    return; // A submodule: compared separately.
                 }
                 let path = join(&context.task.path, name);
-                let hidden = context.task.hidden || self.rules.ignores(context.rules, path.as_bstr(), true);
+                let ignored = context.task.ignored || self.rules.ignores(context.rules, path.as_bstr(), true);
                 let entries = entries.unwrap_or(0..0);
-                if hidden && entries.is_empty() {
+                if ignored && entries.is_empty() {
                     return;
                 }
-                let closed = entries.len() == 1 && self.index.is_closed_folder(entries.start);
-                born.push(Task::Folder(FolderTask {
+                let sparse = entries.len() == 1 && self.index.is_sparse_directory(entries.start);
+                subtasks.push(Task::Directory(DirectoryTask {
                     opened: None,
-                    parent: Some(Arc::clone(context.folder)),
+                    parent: Some(Arc::clone(context.directory)),
                     path: with_slash(path),
-                    tracked: if closed { 0..0 } else { entries },
+                    tracked: if sparse { 0..0 } else { entries },
                     rules: context.rules.cloned(),
-                    hidden,
+                    ignored,
                 }));
             }
-            // git knows nothing of FIFOs, sockets and devices.
+            // git does not track FIFOs, sockets and devices.
             Kind::Special | Kind::Unknown => {}
         }
     }
@@ -387,50 +386,56 @@ impl<'a> Walk<'a> {
         found.map(|at| files[at].1.start)
     }
 
-    fn find_folder(&self, folders: &mut [TrackedFolder<'_>], name: &[u8]) -> Option<Range<usize>> {
-        let found = folders
-            .binary_search_by(|folder| gix::objs::tree::name_order(folder.name, true, name, true))
+    fn find_directory(&self, directories: &mut [TrackedDirectory<'_>], name: &[u8]) -> Option<Range<usize>> {
+        let found = directories
+            .binary_search_by(|directory| gix::objs::tree::name_order(directory.name, true, name, true))
             .ok()
             .or_else(|| {
-                let same = |folder: &TrackedFolder<'_>| folder.name.eq_ignore_ascii_case(name);
-                self.settings.ignore_case.then(|| folders.iter().position(same)).flatten()
+                let same = |directory: &TrackedDirectory<'_>| directory.name.eq_ignore_ascii_case(name);
+                self.settings.ignore_case.then(|| directories.iter().position(same)).flatten()
             });
-        let folder = &mut folders[found?];
-        folder.present = true;
-        Some(folder.entries.clone())
+        let directory = &mut directories[found?];
+        directory.present = true;
+        Some(directory.entries.clone())
     }
 
     fn tracked_files(
         &self,
-        folder: &Arc<Folder>,
+        directory: &Arc<Directory>,
         files: &[(&[u8], Range<usize>)],
-        born: &mut Vec<Task>,
+        subtasks: &mut Vec<Task>,
         found: &mut Walked,
     ) {
         let (own, rest) = files.split_at(files.len().min(FILES_IN_A_TASK));
         for chunk in rest.chunks(FILES_IN_A_TASK) {
             let files = chunk.iter().map(|(_, entries)| entries.start).collect();
-            born.push(Task::Files { folder: Arc::clone(folder), files });
+            subtasks.push(Task::Files { directory: Arc::clone(directory), files });
         }
         for (_, entries) in own {
-            self.compare.file(folder, entries.start, found);
+            self.compare.file(directory, entries.start, found);
         }
     }
 
-    fn folder_rules(&self, folder: &Folder, task: &FolderTask) -> Result<Option<Arc<FolderRules>>, Problem> {
-        match folder.read_file(b".gitignore", IGNORE_FILE_BYTES) {
-            Ok((content, _)) => Ok(self.rules.below(&content, task.path.as_bstr(), task.rules.as_ref())),
+    fn directory_rules(
+        &self,
+        directory: &Directory,
+        task: &DirectoryTask,
+    ) -> Result<Option<Arc<DirectoryRules>>, Problem> {
+        match directory.read_file(b".gitignore", IGNORE_FILE_BYTES) {
+            Ok((content, _)) => {
+                Ok(self.rules.rules_below(&content, task.path.as_bstr(), task.rules.as_ref()))
+            }
             Err(ReadError::Vanished) => Ok(task.rules.clone()),
             Err(error) => {
                 let why = crate::content::unread(error);
-                let reason = format!("untracked files beside it are not shown, because it is {why}");
+                let reason = format!("untracked files next to it are not shown: {why}");
                 Err(Problem { path: join(&task.path, b".gitignore"), reason })
             }
         }
     }
 
-    /// The rules of a `.gitignore` that a sparse checkout leaves out of the work tree.
-    fn rules_from_index(&self, task: &FolderTask) -> Option<Option<Arc<FolderRules>>> {
+    /// Returns the rules of a `.gitignore` that is not in a sparse checkout.
+    fn rules_from_index(&self, task: &DirectoryTask) -> Option<Option<Arc<DirectoryRules>>> {
         if !self.settings.sparse || task.tracked.is_empty() {
             return None;
         }
@@ -440,7 +445,7 @@ impl<'a> Walk<'a> {
             return None;
         }
         let content = self.shared.to_thread_local().find_blob(entry.id).ok()?.take_data();
-        Some(self.rules.below(&content, task.path.as_bstr(), task.rules.as_ref()))
+        Some(self.rules.rules_below(&content, task.path.as_bstr(), task.rules.as_ref()))
     }
 
     fn composed<'n>(&self, name: &'n [u8]) -> std::borrow::Cow<'n, [u8]> {
@@ -455,9 +460,9 @@ impl<'a> Walk<'a> {
 }
 
 struct Context<'a> {
-    folder: &'a Arc<Folder>,
-    task: &'a FolderTask,
-    rules: Option<&'a Arc<FolderRules>>,
+    directory: &'a Arc<Directory>,
+    task: &'a DirectoryTask,
+    rules: Option<&'a Arc<DirectoryRules>>,
 }
 
 fn untracked(path: BString, new: New) -> Item {

@@ -1,31 +1,38 @@
 use std::fmt::Write as _;
 
 use codex_review_target::{
-    Budget, Cancel, CollectOptions, Context, ErrorKind, Inclusion, InputMode, ResolveOptions,
+    CancelToken, CollectOptions, ErrorKind, FingerprintOptions, Inclusion, InputMode, MeasureBudget,
+    MeasureOptions, ResolveOptions, ReviewContext,
 };
-use codex_review_target::{ChangeKind, Form, Scope, Wait, collect, measure, recommend};
+use codex_review_target::{ChangeKind, Form, TargetScope, Wait, collect, measure, recommend};
 
 use crate::fixture::{Fixture, apply, fenced, section};
 
 #[track_caller]
-fn context(fixture: &Fixture, scope: Scope, options: &CollectOptions) -> Context {
-    collect(&fixture.target(scope), options, &Cancel::new()).unwrap()
+fn context(fixture: &Fixture, scope: TargetScope, options: &CollectOptions) -> ReviewContext {
+    collect(&fixture.target(scope), options).unwrap()
 }
 
 #[track_caller]
-fn default_context(fixture: &Fixture) -> Context {
-    context(fixture, Scope::Auto, &CollectOptions::new())
+fn default_context(fixture: &Fixture) -> ReviewContext {
+    context(fixture, TargetScope::Auto, &CollectOptions::new())
 }
 
 /// The content shown of an untracked file.
-fn untracked<'c>(context: &'c Context, name: &str) -> Option<&'c str> {
+fn untracked<'c>(context: &'c ReviewContext, name: &str) -> Option<&'c str> {
     let heading = format!("\n### {name}\n\n");
     let start = context.text.find(&heading)? + heading.len();
     fenced(&context.text[start..])
 }
 
+/// How many files are included, summarised and omitted.
+fn counts(context: &ReviewContext) -> [usize; 3] {
+    [Inclusion::Included, Inclusion::Summarised, Inclusion::Omitted]
+        .map(|inclusion| context.manifest.count(inclusion))
+}
+
 #[track_caller]
-fn reason(context: &Context, path: &str) -> (Inclusion, String) {
+fn reason(context: &ReviewContext, path: &str) -> (Inclusion, String) {
     let entry = context.manifest.files.iter().find(|entry| entry.file.path.as_bytes() == path.as_bytes());
     let entry = entry.unwrap_or_else(|| panic!("{path} is in the manifest"));
     (entry.inclusion, entry.reason.clone().unwrap_or_default())
@@ -52,14 +59,14 @@ fn a_small_change_is_shown_in_full() {
 
 /// Right after a checkout, files are as new as the index: which of them changed shows only when they are compared.
 #[test]
-fn files_that_may_have_changed_count_once_they_were_compared() {
+fn possibly_changed_files_count_after_a_comparison() {
     let fixture = Fixture::committed();
     for name in 0..40 {
         fixture.write(format!("f{name}"), "one\n");
     }
     fixture.git(&["add", "."]);
     fixture.git(&["commit", "--quiet", "--message=many"]);
-    // Of the same size, and of the same moment as the index, as far as a file system with coarse times can tell.
+    // Same size and, on a file system with coarse time stamps, the same time as the index.
     for name in 0..40 {
         fixture.write(format!("f{name}"), "one\n");
     }
@@ -71,7 +78,7 @@ fn files_that_may_have_changed_count_once_they_were_compared() {
 }
 
 #[test]
-fn three_files_are_an_overview() {
+fn three_files_give_an_overview() {
     let fixture = Fixture::committed();
     for name in ["b.txt", "c.txt"] {
         fixture.write(name, "x\n");
@@ -90,21 +97,21 @@ fn three_files_are_an_overview() {
     );
     assert!(section(&context.text, "Staged changes").is_none());
     assert_eq!(untracked(&context, "d.txt"), Some("untracked\n"), "no diff has it, so it is shown");
-    assert_eq!(context.manifest.counts(), [1, 3, 0]);
+    assert_eq!(counts(&context), [1, 3, 0]);
     assert!(section(&context.text, "Left out").is_none());
     assert!(
         section(&context.text, "How to look at the rest")
             .unwrap()
             .contains("diff --no-ext-diff --cached -- PATH\n")
     );
-    let inline = context_with(&fixture, &CollectOptions::new().inline(4, 1 << 20));
+    let inline = context_with(&fixture, &CollectOptions::new().inline_files(4).inline_bytes(1 << 20));
     assert_eq!(inline.input_mode, InputMode::InlineDiff);
-    let small = context_with(&fixture, &CollectOptions::new().inline(4, 100));
+    let small = context_with(&fixture, &CollectOptions::new().inline_files(4).inline_bytes(100));
     assert_eq!(small.input_mode, InputMode::SelfCollect);
 }
 
-fn context_with(fixture: &Fixture, options: &CollectOptions) -> Context {
-    context(fixture, Scope::Auto, options)
+fn context_with(fixture: &Fixture, options: &CollectOptions) -> ReviewContext {
+    context(fixture, TargetScope::Auto, options)
 }
 
 #[test]
@@ -138,12 +145,12 @@ fn branches_come_with_their_commits() {
     assert!(context.text.contains(&format!("Merge base: {}\n", fixture.git(&["rev-parse", "main"]))));
 
     let commit = fixture.resolve(ResolveOptions::new().commit("HEAD")).unwrap();
-    let context = collect(&commit, &CollectOptions::new(), &Cancel::new()).unwrap();
+    let context = collect(&commit, &CollectOptions::new()).unwrap();
     assert_eq!(section(&context.text, "Commit message"), Some("change 59 ``` of many\n"));
 }
 
 #[test]
-fn untracked_files_have_their_limits() {
+fn untracked_files_have_limits() {
     let fixture = Fixture::committed();
     fixture.write("big.txt", "x".repeat(24 * 1024 + 1));
     fixture.write("fits.txt", "x".repeat(24 * 1024));
@@ -166,7 +173,7 @@ fn d19_many_untracked_files_fit() {
     }
     let context = default_context(&fixture);
     assert!(context.text.chars().count() <= 900_000);
-    let [included, summarised, omitted] = context.manifest.counts();
+    let [included, summarised, omitted] = counts(&context);
     assert_eq!((included + omitted, summarised), (10_000, 0));
     assert!((100..200).contains(&included), "{included}");
     assert_eq!(context.file_count, 10_000);
@@ -187,7 +194,7 @@ fn long_lists_are_cut_with_a_count() {
     assert!(context.text.chars().count() <= 50_000);
     let listed = section(&context.text, "Changed files").unwrap().lines().count();
     assert!(context.text.contains(&format!("\nand {} more, not listed here.\n", 700 - listed)));
-    assert_eq!(context.manifest.counts(), [0, listed, 700 - listed]);
+    assert_eq!(counts(&context), [0, listed, 700 - listed]);
     assert_eq!(reason(&context, &format!("{long}/0699")).1, "the list of changed files was cut");
 }
 
@@ -210,7 +217,7 @@ fn no_content_closes_its_fence() {
 }
 
 #[test]
-fn what_is_not_text_is_described() {
+fn content_that_is_not_text_is_described() {
     let fixture = Fixture::committed();
     fixture.write("image", b"\0one");
     fixture.write("latin", b"caf\xe9\n");
@@ -220,7 +227,7 @@ fn what_is_not_text_is_described() {
     fixture.write("image", b"\0two");
     fixture.write("latin", b"caf\xe9s\n");
     fixture.write("made.rs", "2\n");
-    let context = context_with(&fixture, &CollectOptions::new().inline(9, 1 << 20));
+    let context = context_with(&fixture, &CollectOptions::new().inline_files(9).inline_bytes(1 << 20));
     assert_eq!(context.input_mode, InputMode::InlineDiff);
     assert_eq!(reason(&context, "image"), (Inclusion::Summarised, "binary".into()));
     assert!(reason(&context, "latin").1.starts_with("not UTF-8"));
@@ -261,42 +268,42 @@ fn conflicts_are_compared_with_our_side() {
 }
 
 #[test]
-fn files_that_vanish_or_change_meanwhile() {
+fn files_that_are_removed_or_modified_concurrently() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "changed\n");
     fixture.write("gone.txt", "x\n");
-    let target = fixture.target(Scope::Auto);
+    let target = fixture.target(TargetScope::Auto);
     fixture.remove("gone.txt");
     fixture.write("a.txt", "changed again, and longer\n");
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new()).unwrap();
-    assert_eq!(reason(&context, "gone.txt"), (Inclusion::Omitted, "gone since it was listed".into()));
+    let context = collect(&target, &CollectOptions::new()).unwrap();
+    assert_eq!(reason(&context, "gone.txt"), (Inclusion::Omitted, "removed since it was listed".into()));
     assert!(section(&context.text, "Unstaged changes").unwrap().contains("+changed again, and longer\n"));
     fixture.remove("a.txt");
     std::fs::create_dir(fixture.path("a.txt")).unwrap();
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new()).unwrap();
-    assert_eq!(reason(&context, "a.txt").1, "gone since it was listed");
+    let context = collect(&target, &CollectOptions::new()).unwrap();
+    assert_eq!(reason(&context, "a.txt").1, "removed since it was listed");
     assert!(context.at_least);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_took_the_place_of_a_file_is_not_followed() {
+fn a_link_in_place_of_a_file_is_not_followed() {
     let fixture = Fixture::committed();
     let secret = fixture.outside("secret");
     std::fs::create_dir(&secret).unwrap();
     std::fs::write(secret.join("f"), "hunter2\n").unwrap();
     fixture.write("dir/f", "harmless\n");
     fixture.write("f", "harmless\n");
-    let target = fixture.target(Scope::Auto);
+    let target = fixture.target(TargetScope::Auto);
     fixture.remove("f");
     std::os::unix::fs::symlink(secret.join("f"), fixture.path("f")).unwrap();
     std::fs::remove_dir_all(fixture.path("dir")).unwrap();
     std::os::unix::fs::symlink(&secret, fixture.path("dir")).unwrap();
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new()).unwrap();
+    let context = collect(&target, &CollectOptions::new()).unwrap();
     assert!(!context.text.contains("hunter2"));
-    assert_eq!(reason(&context, "dir/f").1, "gone since it was listed");
-    assert_eq!(reason(&context, "f").1, "gone since it was listed");
-    // Resolved anew, the links are what they are: names of places that are not looked at.
+    assert_eq!(reason(&context, "dir/f").1, "removed since it was listed");
+    assert_eq!(reason(&context, "f").1, "removed since it was listed");
+    // After a new resolve, the links are described as links; their targets are not read.
     let context = default_context(&fixture);
     assert!(!context.text.contains("hunter2"));
     assert_eq!(untracked(&context, "dir"), Some(format!("{}\n", secret.display()).as_str()));
@@ -311,12 +318,12 @@ fn a_sparse_file_of_three_gibibytes_is_not_read() {
     let file = std::fs::File::create(fixture.path("huge")).unwrap();
     file.set_len(3 << 30).unwrap();
     std::fs::File::options().write(true).open(fixture.path("a.txt")).unwrap().set_len(3 << 30).unwrap();
-    let target = fixture.target(Scope::Auto);
-    let measured = measure(&target, &Budget::default(), &Cancel::new()).unwrap();
+    let target = fixture.target(TargetScope::Auto);
+    let measured = measure(&target, &MeasureOptions::new()).unwrap();
     assert_eq!((measured.total.files, measured.total.uncounted), (2, 2));
     assert!(measured.at_least());
     assert!(measured.files.iter().all(|file| file.size == Some(3 << 30)));
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new()).unwrap();
+    let context = collect(&target, &CollectOptions::new()).unwrap();
     assert!(context.text.len() < 5000);
     assert_eq!(reason(&context, "huge").0, Inclusion::Omitted);
     assert_eq!(recommend(&measured).wait, Wait::Background);
@@ -328,28 +335,28 @@ fn a_measure_stops_at_its_budget() {
     for at in 0..40 {
         fixture.write(format!("{at:02}"), "1\n2\n3\n4\n");
     }
-    let target = fixture.target(Scope::Auto);
-    let with = |budget: Budget| measure(&target, &budget, &Cancel::new()).unwrap();
-    let all = with(Budget::unlimited());
+    let target = fixture.target(TargetScope::Auto);
+    let with = |budget: MeasureBudget| measure(&target, &MeasureOptions::new().budget(budget)).unwrap();
+    let all = with(MeasureBudget::unlimited());
     assert_eq!((all.total.files, all.total.insertions, all.at_least()), (40, 160, false));
-    let few = with(Budget::unlimited().files(10));
+    let few = with(MeasureBudget::unlimited().files(10));
     assert_eq!((few.total.files, few.total.insertions, few.total.uncounted), (40, 40, 30));
     assert!(few.at_least() && few.summary().contains("at least +40"));
     for budget in [
-        Budget::unlimited().bytes(100),
-        Budget::unlimited().lines(20),
-        Budget::unlimited().time(std::time::Duration::ZERO),
+        MeasureBudget::unlimited().bytes(100),
+        MeasureBudget::unlimited().lines(20),
+        MeasureBudget::unlimited().time(std::time::Duration::ZERO),
     ] {
         let stopped = with(budget);
         assert!(stopped.limit.is_some() && stopped.total.insertions < 160, "{budget:?}");
         assert_eq!(stopped.total.files, 40);
     }
-    let skips = with(Budget::unlimited().bytes(7));
+    let skips = with(MeasureBudget::unlimited().bytes(7));
     assert_eq!((skips.limit, skips.total.uncounted), (None, 40), "each is too large on its own");
 }
 
 #[test]
-fn files_with_too_many_lines_to_compare_are_passed_over() {
+fn files_with_too_many_lines_to_compare_are_skipped() {
     let fixture = Fixture::new();
     let lines = |from: u32| (from..from + 60_000).map(|at| format!("{at}\n")).collect::<String>();
     fixture.write("other", lines(0));
@@ -357,22 +364,22 @@ fn files_with_too_many_lines_to_compare_are_passed_over() {
     fixture.commit("first");
     fixture.write("other", lines(1_000_000));
     fixture.write("alike", lines(0).replace("\n30000\n", "\nchanged\n"));
-    let target = fixture.target(Scope::Auto);
-    let measured = measure(&target, &Budget::default(), &Cancel::new()).unwrap();
+    let target = fixture.target(TargetScope::Auto);
+    let measured = measure(&target, &MeasureOptions::new()).unwrap();
     assert_eq!((measured.total.files, measured.total.uncounted, measured.limit), (2, 1, None));
     assert_eq!((measured.total.insertions, measured.total.deletions), (1, 1));
     assert_eq!(measured.files[1].unread.as_deref(), Some("too many lines to compare"));
     assert_eq!(default_context(&fixture).input_mode, InputMode::SelfCollect);
-    let all = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    let all = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap();
     assert_eq!((all.total.insertions, all.total.uncounted), (60_001, 0));
 }
 
 #[test]
-fn waiting_is_for_small_changes() {
+fn waiting_is_recommended_for_small_changes() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "changed\n");
     let recommended = |fixture: &Fixture| {
-        recommend(&measure(&fixture.target(Scope::Auto), &Budget::default(), &Cancel::new()).unwrap())
+        recommend(&measure(&fixture.target(TargetScope::Auto), &MeasureOptions::new()).unwrap())
     };
     let small = recommended(&fixture);
     assert_eq!((small.wait, small.reason.as_str()), (Wait::Foreground, "1 file and 4 changed lines"));
@@ -382,15 +389,24 @@ fn waiting_is_for_small_changes() {
 }
 
 #[test]
-fn any_call_can_be_stopped() {
+fn every_call_can_be_cancelled() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "changed\n");
-    let target = fixture.target(Scope::Auto);
-    let cancel = Cancel::new();
+    let target = fixture.target(TargetScope::Auto);
+    let cancel = CancelToken::new();
     cancel.cancel();
-    assert_eq!(measure(&target, &Budget::default(), &cancel).unwrap_err().kind(), ErrorKind::Cancelled);
-    assert_eq!(collect(&target, &CollectOptions::new(), &cancel).unwrap_err().kind(), ErrorKind::Cancelled);
-    let stopped = codex_review_target::fingerprint(&target, None, &cancel);
+    assert_eq!(
+        measure(&target, &MeasureOptions::new().budget(MeasureBudget::default()).cancel(cancel.clone()))
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Cancelled
+    );
+    assert_eq!(
+        collect(&target, &CollectOptions::new().cancel(cancel.clone())).unwrap_err().kind(),
+        ErrorKind::Cancelled
+    );
+    let stopped =
+        codex_review_target::fingerprint(&target, &FingerprintOptions::new().cancel(cancel.clone()));
     assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
 }
 
@@ -400,8 +416,8 @@ fn reports_have_the_documented_members() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "one\n2\nthree\n");
     fixture.write("q\"\u{e9}\n", "x\n");
-    let target = fixture.target(Scope::Auto);
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new()).unwrap();
+    let target = fixture.target(TargetScope::Auto);
+    let context = collect(&target, &CollectOptions::new()).unwrap();
     let json = serde_json::to_value(&context).unwrap();
     let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
     let expected =
@@ -423,7 +439,7 @@ fn reports_have_the_documented_members() {
 }
 
 #[test]
-fn the_overview_of_everything_odd_stays_plain_text() {
+fn the_overview_of_unusual_files_is_plain_text() {
     let fixture = Fixture::committed();
     let mut names = String::new();
     for (at, c) in ['\u{1b}', '\u{9b}', '\u{202e}', '\r', '\u{7f}', '\u{feff}'].into_iter().enumerate() {
@@ -436,10 +452,10 @@ fn the_overview_of_everything_odd_stays_plain_text() {
 }
 
 #[test]
-fn targets_and_reports_go_from_thread_to_thread() {
+fn targets_and_reports_are_send_and_sync() {
     fn check<T: Send + Sync>() {}
     check::<codex_review_target::Target>();
     check::<codex_review_target::Error>();
-    check::<Context>();
+    check::<ReviewContext>();
     check::<codex_review_target::Fingerprint>();
 }

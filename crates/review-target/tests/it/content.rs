@@ -1,9 +1,11 @@
-//! What is in the files: text and binary, attributes, line ends, encodings, filters, and what only looks changed.
+//! Content of files: text and binary, attributes, line ends, encodings, filters, and files with new times only.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use codex_review_target::{Area, Budget, Cancel, ErrorKind, Form, ResolveOptions, Scope, measure};
+use codex_review_target::{
+    Area, CancelToken, ErrorKind, Form, MeasureBudget, MeasureOptions, ResolveOptions, TargetScope, measure,
+};
 
 use crate::fixture::{Fixture, assert_as_git_says, numstat_at, ours};
 use crate::odd::{clean, file, measure_ok, same};
@@ -148,7 +150,7 @@ fn clean_filters_run_as_git_runs_them() {
     same(&fixture);
     fixture.git(&["config", "filter.upper.required", "true"]);
     fixture.git(&["config", "filter.upper.clean", "exit 3"]);
-    let target = fixture.target(Scope::WorkingTree);
+    let target = fixture.target(TargetScope::WorkingTree);
     let measure = measure_ok(&target);
     let failed = file(&measure, "a.up").unread.as_deref().unwrap();
     assert!(failed.contains("filter `upper` failed"), "{failed}");
@@ -169,7 +171,7 @@ fn counts_of_long_and_repetitive_files_are_those_of_git() {
 }
 
 #[test]
-fn touched_but_equal_files_are_no_change() {
+fn touched_files_with_equal_content_are_unchanged() {
     let fixture = Fixture::committed();
     fixture.write("link-target", "x");
     symlink("link-target", fixture.path("link")).unwrap();
@@ -198,7 +200,7 @@ fn a_change_within_the_same_tick_is_seen() {
 }
 
 #[test]
-fn a_filter_that_hangs_ends_when_the_caller_says_so() {
+fn a_hanging_filter_ends_when_the_caller_cancels() {
     let fixture = Fixture::new();
     fixture.write(".gitattributes", "a filter=slow\n");
     fixture.write("a", "1\n");
@@ -207,10 +209,12 @@ fn a_filter_that_hangs_ends_when_the_caller_says_so() {
     fixture.git(&["config", "filter.slow.required", "true"]);
     fixture.write("a", "1\n2\n");
     fixture.write("b", "certainly dirty\n");
-    let target = fixture.target(Scope::WorkingTree);
-    let cancel = Cancel::new();
+    let target = fixture.target(TargetScope::WorkingTree);
+    let cancel = CancelToken::new();
     let stopped = std::thread::scope(|scope| {
-        let running = scope.spawn(|| measure(&target, &Budget::unlimited(), &cancel));
+        let running = scope.spawn(|| {
+            measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited()).cancel(cancel.clone()))
+        });
         while !fixture.path("started").exists() {
             assert!(!running.is_finished(), "the filter has not been started");
             std::thread::yield_now();

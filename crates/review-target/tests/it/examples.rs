@@ -14,7 +14,7 @@ fn run(name: &str, repo: &Repo) -> (String, String) {
 }
 
 #[test]
-fn the_size_of_a_change_is_told_with_advice() {
+fn size_prints_the_size_and_a_recommendation() {
     let repo = Repo::with_commit();
     repo.write("a.txt", "one\ntwo\n").write("b.txt", "new\n");
     let (stdout, _) = run("size", &repo);
@@ -25,7 +25,7 @@ fn the_size_of_a_change_is_told_with_advice() {
 }
 
 #[test]
-fn the_context_of_a_change_is_its_patch_and_its_new_files() {
+fn context_prints_patches_and_untracked_files() {
     let repo = Repo::with_commit();
     repo.write("a.txt", "one\ntwo\n").write("b.txt", "new\n");
     let (stdout, stderr) = run("context", &repo);

@@ -1,22 +1,24 @@
 use std::time::{Duration, SystemTime};
 
-use codex_review_target::{Cancel, Fingerprint, ResolveOptions, Scope, fingerprint};
+use codex_review_target::{Fingerprint, FingerprintOptions, ResolveOptions, TargetScope, fingerprint};
 
 use crate::fixture::Fixture;
 
 #[track_caller]
 fn of(fixture: &Fixture, previous: Option<&Fingerprint>) -> Fingerprint {
-    fingerprint(&fixture.target(Scope::Auto), previous, &Cancel::new()).unwrap()
+    let mut options = FingerprintOptions::new();
+    options.previous = previous;
+    fingerprint(&fixture.target(TargetScope::Auto), &options).unwrap()
 }
 
-/// Makes the file look as if it had been written an hour ago.
+/// Sets the file's times to an hour ago, plus `seconds`.
 fn age(fixture: &Fixture, name: &str, seconds: u64) {
     let then = SystemTime::now() - Duration::from_secs(3600 + seconds);
     std::fs::File::options().write(true).open(fixture.path(name)).unwrap().set_modified(then).unwrap();
 }
 
 #[test]
-fn content_counts_and_times_do_not() {
+fn content_is_compared_and_times_are_not() {
     let fixture = Fixture::committed();
     fixture.write("a.txt", "changed\n");
     fixture.write("new", "1\n");
@@ -42,7 +44,7 @@ fn content_counts_and_times_do_not() {
 
 #[cfg(feature = "serde")]
 #[test]
-fn the_next_one_reads_only_what_may_have_changed() {
+fn the_next_fingerprint_reads_only_possibly_changed_files() {
     let fixture = Fixture::committed();
     for at in 0..10 {
         fixture.write(format!("new-{at}"), format!("{at}\n"));
@@ -71,7 +73,7 @@ fn settled(fingerprint: &Fingerprint) -> Fingerprint {
 
 #[cfg(feature = "serde")]
 #[test]
-fn it_can_be_kept() {
+fn a_fingerprint_can_be_stored() {
     let fixture = Fixture::committed();
     fixture.write("new", "1\n");
     let first = of(&fixture, None);
@@ -83,7 +85,7 @@ fn it_can_be_kept() {
 }
 
 #[test]
-fn commits_are_known_by_their_trees() {
+fn commits_are_identified_by_their_trees() {
     let fixture = Fixture::committed();
     fixture.git(&["switch", "--quiet", "-c", "topic"]);
     fixture.write("b", "1\n");
@@ -92,7 +94,7 @@ fn commits_are_known_by_their_trees() {
     fixture.git(&["commit", "--quiet", "--amend", "-m", "other words"]);
     assert_eq!(first, of(&fixture, None));
     let single = fixture.resolve(ResolveOptions::new().commit("HEAD")).unwrap();
-    assert_ne!(first, fingerprint(&single, None, &Cancel::new()).unwrap());
+    assert_ne!(first, fingerprint(&single, &FingerprintOptions::new()).unwrap());
     fixture.write("b", "2\n");
     fixture.commit("more");
     assert_ne!(first, of(&fixture, None));

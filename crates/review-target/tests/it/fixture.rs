@@ -1,4 +1,4 @@
-//! Repositories made by the machine's git, shut off from the settings of whoever runs the tests.
+//! Repositories made by the machine's git, isolated from the settings of the user who runs the tests.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use codex_review_target::{
-    Area, Budget, Cancel, ConfigScope, Error, Measure, ResolveOptions, Scope, Target, measure, resolve,
+    Area, ConfigScope, Error, Measure, MeasureBudget, MeasureOptions, ResolveOptions, Target, TargetScope,
+    measure, resolve,
 };
 use tempfile::TempDir;
 
@@ -44,7 +45,7 @@ impl Fixture {
         &self.root
     }
 
-    /// A path beside the work tree, for what must lie outside of it.
+    /// A path next to the work tree, for files outside of it.
     pub fn outside(&self, name: &str) -> PathBuf {
         self.temp.path().canonicalize().unwrap().join(name)
     }
@@ -63,14 +64,14 @@ impl Fixture {
         fs::remove_file(self.path(name)).unwrap();
     }
 
-    /// Adds everything and commits it; gives the commit's id.
+    /// Adds and commits all files. Returns the id of the commit.
     pub fn commit(&self, message: &str) -> String {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
         self.git(&["rev-parse", "HEAD"])
     }
 
-    /// Runs git in the work tree, expects success, gives its output without the last line end.
+    /// Runs git in the work tree and expects success. Returns its output without the last line end.
     #[track_caller]
     pub fn git(&self, arguments: &[impl AsRef<OsStr>]) -> String {
         let bytes = self.git_bytes(arguments);
@@ -89,17 +90,17 @@ impl Fixture {
     }
 
     #[track_caller]
-    pub fn target(&self, scope: Scope) -> Target {
+    pub fn target(&self, scope: TargetScope) -> Target {
         self.resolve(ResolveOptions::new().scope(scope)).unwrap()
     }
 }
 
-pub fn git_at(folder: &Path, arguments: &[impl AsRef<OsStr>], input: &[u8]) -> Output {
-    git_with(folder, arguments, input, &[])
+pub fn git_at(directory: &Path, arguments: &[impl AsRef<OsStr>], input: &[u8]) -> Output {
+    git_with(directory, arguments, input, &[])
 }
 
 pub fn git_with(
-    folder: &Path,
+    directory: &Path,
     arguments: &[impl AsRef<OsStr>],
     input: &[u8],
     variables: &[(&str, &OsStr)],
@@ -108,10 +109,10 @@ pub fn git_with(
     let mut child = Command::new("git")
         .args(["-c", "protocol.file.allow=always", "-c", "commit.gpgSign=false"])
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(directory)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", folder)
+        .env("HOME", directory)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_AUTHOR_NAME", "Ada")
@@ -138,10 +139,10 @@ pub fn git_with(
 /// Lines added and removed by path, as git counts them; `None` for binary files.
 pub type Numstat = std::collections::BTreeMap<Vec<u8>, Option<(u64, u64)>>;
 
-pub fn numstat_at(folder: &Path, arguments: &[&str]) -> Numstat {
+pub fn numstat_at(directory: &Path, arguments: &[&str]) -> Numstat {
     let mut all = vec!["diff", "--no-renames", "--numstat", "-z", "--no-ext-diff", "--no-textconv"];
     all.extend(arguments);
-    let output = git_at(folder, &all, b"");
+    let output = git_at(directory, &all, b"");
     assert!(output.status.success(), "git failed: {}", String::from_utf8_lossy(&output.stderr));
     let mut found = Numstat::new();
     for line in output.stdout.split(|b| *b == 0).filter(|line| !line.is_empty()) {
@@ -157,8 +158,8 @@ pub fn numstat_at(folder: &Path, arguments: &[&str]) -> Numstat {
     found
 }
 
-pub fn untracked_at(folder: &Path) -> Vec<Vec<u8>> {
-    let output = git_at(folder, &["ls-files", "--others", "--exclude-standard", "-z"], b"");
+pub fn untracked_at(directory: &Path) -> Vec<Vec<u8>> {
+    let output = git_at(directory, &["ls-files", "--others", "--exclude-standard", "-z"], b"");
     assert!(output.status.success(), "git failed: {}", String::from_utf8_lossy(&output.stderr));
     let paths = output.stdout.split(|b| *b == 0).filter(|path| !path.is_empty());
     let mut paths: Vec<Vec<u8>> = paths.map(<[u8]>::to_vec).collect();
@@ -174,12 +175,12 @@ pub fn ours(measure: &Measure, area: Area) -> Numstat {
 
 /// Whether git and the crate see the same files and lines in the work tree.
 #[track_caller]
-pub fn assert_as_git_says(folder: &Path) -> Option<Measure> {
-    let staged = numstat_at(folder, &["--cached"]);
-    let unstaged = numstat_at(folder, &[]);
-    let untracked = untracked_at(folder);
-    let options = ResolveOptions::new().scope(Scope::WorkingTree).config(ConfigScope::Repository);
-    let target = match resolve(folder, &options) {
+pub fn assert_as_git_says(directory: &Path) -> Option<Measure> {
+    let staged = numstat_at(directory, &["--cached"]);
+    let unstaged = numstat_at(directory, &[]);
+    let untracked = untracked_at(directory);
+    let options = ResolveOptions::new().scope(TargetScope::WorkingTree).config(ConfigScope::Repository);
+    let target = match resolve(directory, &options) {
         Ok(target) => target,
         Err(error) => {
             assert_eq!(error.kind(), codex_review_target::ErrorKind::NothingToReview, "{error:?}");
@@ -188,7 +189,7 @@ pub fn assert_as_git_says(folder: &Path) -> Option<Measure> {
             return None;
         }
     };
-    let measure = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    let measure = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap();
     assert_eq!(printable(&ours(&measure, Area::Staged)), printable(&staged), "staged");
     assert_eq!(printable(&ours(&measure, Area::Unstaged)), printable(&unstaged), "unstaged");
     let paths: Vec<Vec<u8>> = ours(&measure, Area::Untracked).into_keys().collect();
@@ -221,36 +222,36 @@ pub fn fenced(text: &str) -> Option<&str> {
 }
 
 /// What `git diff` writes, in the form that the crate's patches have.
-pub fn diff_at(folder: &Path, arguments: &[&str]) -> String {
+pub fn diff_at(directory: &Path, arguments: &[&str]) -> String {
     let mut all =
         vec!["-c", "core.quotePath=false", "diff", "--no-renames", "--no-ext-diff", "--no-textconv"];
     all.extend(["--abbrev=7", "--diff-algorithm=default", "--no-color", "--submodule=short"]);
     all.extend(arguments);
-    let output = git_at(folder, &all, b"");
+    let output = git_at(directory, &all, b"");
     assert!(output.status.success(), "git failed: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Applies `patch` to a copy of the tree or index `from` and gives the tree that comes out.
+/// Applies `patch` to a copy of the tree or index `from`. Returns the resulting tree.
 #[track_caller]
-pub fn apply(folder: &Path, from: Option<&str>, patch: &str) -> String {
+pub fn apply(directory: &Path, from: Option<&str>, patch: &str) -> String {
     let scratch = TempDir::new().unwrap();
     let index = scratch.path().join("index");
     match from {
         Some(tree) => {
             let variables = [("GIT_INDEX_FILE", index.as_os_str())];
-            let read = git_with(folder, &["read-tree", tree], b"", &variables);
+            let read = git_with(directory, &["read-tree", tree], b"", &variables);
             assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
         }
-        None => drop(fs::copy(folder.join(".git/index"), &index).unwrap()),
+        None => drop(fs::copy(directory.join(".git/index"), &index).unwrap()),
     }
     let variables = [("GIT_INDEX_FILE", index.as_os_str())];
     for arguments in [&["apply", "--check", "--cached"][..], &["apply", "--cached", "--whitespace=nowarn"]] {
-        let applied = git_with(folder, arguments, patch.as_bytes(), &variables);
+        let applied = git_with(directory, arguments, patch.as_bytes(), &variables);
         let said = String::from_utf8_lossy(&applied.stderr).into_owned();
         assert!(applied.status.success(), "git does not accept the patch: {said}\n{patch}");
     }
-    let tree = git_with(folder, &["write-tree"], b"", &variables);
+    let tree = git_with(directory, &["write-tree"], b"", &variables);
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     String::from_utf8(tree.stdout).unwrap().trim().to_owned()
 }

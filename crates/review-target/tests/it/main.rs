@@ -1,4 +1,4 @@
-//! What the crate says of repositories that real git made, beside what real git says of them.
+//! Compares the results of the crate with those of the real git, on repositories that git made.
 
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "a test binary: no API, and a panic is a failure")]
 
@@ -15,5 +15,6 @@ mod pin;
 #[cfg(unix)]
 mod property;
 mod resolve;
+mod root;
 #[cfg(unix)]
 mod user;

@@ -1,4 +1,4 @@
-//! The odd cases, each beside what real git says where git has an answer.
+//! Unusual cases, each compared with the real git where git has an answer.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,9 +7,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use codex_review_target::{
-    Area, Budget, Cancel, ChangeKind, ConfigScope, ErrorKind, FileChange, Form, Measure,
+    Area, ChangeKind, ConfigScope, ErrorKind, FileChange, Form, Measure, MeasureBudget, MeasureOptions,
 };
-use codex_review_target::{ResolveOptions, Scope, measure, resolve};
+use codex_review_target::{ResolveOptions, TargetScope, measure, resolve};
 
 use crate::fixture::{Fixture, Numstat, assert_as_git_says, git_at, numstat_at, ours};
 
@@ -62,7 +62,7 @@ fn linked_work_tree() {
     fs::write(linked.join("x.log"), "ignored by the common rules").unwrap();
     assert_as_git_says(&linked).expect("something differs");
     clean(&fixture);
-    // A work tree inside the work tree is a repository of its own.
+    // A work tree inside the work tree is a separate repository.
     fixture.git(&["worktree", "add", "--quiet", "-b", "third", "inside"]);
     let measure = same(&fixture);
     assert_eq!(file(&measure, "inside/").form, Form::Repository);
@@ -145,11 +145,14 @@ fn nested_repositories() {
     }
     fixture.write("deep/er/beside", "ours\n");
     fixture.write(".gitignore", "/ignored\n");
-    fixture.write("not-one/.git/file", "a folder named .git is not a repository by that alone\n");
+    fixture.write("not-one/.git/file", "a directory named .git is not a repository by that alone\n");
     fixture.write("not-one/file", "ours\n");
     let measure = same(&fixture);
     assert_eq!(file(&measure, "nested/").form, Form::Repository);
-    assert_eq!(file(&measure, "deep/er/nested/").unread.as_deref(), Some("a repository of its own"));
+    assert_eq!(
+        file(&measure, "deep/er/nested/").unread.as_deref(),
+        Some("a git repository inside the work tree")
+    );
 }
 
 fn sparse(index: bool) -> Fixture {
@@ -195,7 +198,7 @@ fn staged_changes_in_a_sparse_index() {
     fixture.git(&["update-index", "--skip-worktree", "out/deep/b"]);
     let measure = same(&fixture);
     assert_eq!((measure.staged.files, measure.staged.insertions, measure.staged.deletions), (1, 1, 2));
-    // A folder that is closed in the index and other than in HEAD.
+    // A directory that is closed in the index and other than in HEAD.
     fixture.git(&["commit", "--quiet", "-m", "second"]);
     fixture.git(&["sparse-checkout", "reapply"]);
     fixture.git(&["reset", "--quiet", "--soft", "HEAD~1"]);
@@ -242,7 +245,7 @@ fn conflicted_index() {
     assert!(!git_at(fixture.root(), &["merge", "theirs"], b"").status.success());
     let options = ResolveOptions::new().config(ConfigScope::Repository);
     let target = resolve(fixture.root(), &options).unwrap();
-    let measure = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    let measure = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap();
     let conflicts: Vec<&[u8]> = measure.files.iter().map(|file| file.path.as_bytes()).collect();
     assert_eq!(conflicts, [&b"added"[..], b"both", b"ours-gone", b"theirs-gone"]);
     assert!(measure.files.iter().all(|file| file.change == ChangeKind::Conflicted));
@@ -257,7 +260,7 @@ fn conflicted_index() {
 }
 
 pub fn measure_ok(target: &codex_review_target::Target) -> Measure {
-    measure(target, &Budget::unlimited(), &Cancel::new()).unwrap()
+    measure(target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap()
 }
 
 #[test]
@@ -278,31 +281,31 @@ fn intent_to_add() {
 #[test]
 fn type_changes() {
     let fixture = Fixture::new();
-    for name in ["to-link", "to-folder", "staged-to-link"] {
+    for name in ["to-link", "to-directory", "staged-to-link"] {
         fixture.write(name, "content\nof a file\n");
     }
     symlink("to-link", fixture.path("to-file")).unwrap();
-    fixture.write("folder/a", "1\n");
-    fixture.write("folder/b", "1\n");
+    fixture.write("directory/a", "1\n");
+    fixture.write("directory/b", "1\n");
     fixture.commit("first");
-    for name in ["to-link", "to-folder", "staged-to-link", "to-file"] {
+    for name in ["to-link", "to-directory", "staged-to-link", "to-file"] {
         fixture.remove(name);
     }
     symlink("elsewhere", fixture.path("to-link")).unwrap();
     symlink("elsewhere", fixture.path("staged-to-link")).unwrap();
     fixture.write("to-file", "now a file\n");
-    fixture.write("to-folder/inside", "1\n");
+    fixture.write("to-directory/inside", "1\n");
     fixture.git(&["add", "staged-to-link"]);
-    fs::remove_dir_all(fixture.path("folder")).unwrap();
-    fixture.write("folder", "now a file\n");
+    fs::remove_dir_all(fixture.path("directory")).unwrap();
+    fixture.write("directory", "now a file\n");
     let measure = same(&fixture);
     assert_eq!(file(&measure, "to-link").change, ChangeKind::TypeChanged);
-    assert_eq!(file(&measure, "to-folder").change, ChangeKind::Deleted);
-    assert_eq!(file(&measure, "to-folder/inside").area, Area::Untracked);
+    assert_eq!(file(&measure, "to-directory").change, ChangeKind::Deleted);
+    assert_eq!(file(&measure, "to-directory/inside").area, Area::Untracked);
 }
 
 #[test]
-fn a_folder_that_became_a_link_is_not_entered() {
+fn a_directory_that_became_a_link_is_not_entered() {
     let fixture = Fixture::committed();
     fixture.write("dir/file", "1\n");
     fixture.commit("second");
@@ -378,15 +381,17 @@ fn hostile_names() {
 }
 
 #[test]
-fn names_as_long_as_they_come() {
+fn names_of_the_maximum_length() {
     let fixture = Fixture::committed();
-    // 16 folders of 250 bytes: with the path of the work tree before it, longer than a path may be.
-    let folders = vec!["d".repeat(250); 16];
+    // 16 directories of 250 bytes: with the path of the work tree before it, longer than a path may be.
+    let directories = vec!["d".repeat(250); 16];
     let mut at = fixture.root().to_owned();
-    let long = format!("{}/{}", folders.join("/"), "f".repeat(60));
+    let long = format!("{}/{}", directories.join("/"), "f".repeat(60));
     assert!(long.len() > 4050 && long.len() < 4096);
-    let script =
-        folders.iter().map(|folder| format!("mkdir {folder} && cd {folder} && ")).collect::<String>();
+    let script = directories
+        .iter()
+        .map(|directory| format!("mkdir {directory} && cd {directory} && "))
+        .collect::<String>();
     let done = std::process::Command::new("sh")
         .args(["-c", &format!("{script}printf '1\\n' >{}", "f".repeat(60))])
         .current_dir(&at)
@@ -397,7 +402,7 @@ fn names_as_long_as_they_come() {
     same(&fixture);
     fixture.git(&["commit", "--quiet", "-m", "long"]);
     clean(&fixture);
-    at.push(&folders[0]);
+    at.push(&directories[0]);
     fs::rename(&at, fixture.path("moved")).unwrap();
     same(&fixture);
 }
@@ -411,14 +416,14 @@ fn d18_names_are_right_and_links_are_never_followed() {
     fs::create_dir(&secret).unwrap();
     fs::write(secret.join("key"), "hunter2\n").unwrap();
     symlink(secret.join("key"), fixture.path("to-file")).unwrap();
-    symlink(&secret, fixture.path("to-folder")).unwrap();
+    symlink(&secret, fixture.path("to-directory")).unwrap();
     symlink("a.txt", fixture.path("inside")).unwrap();
     symlink("nowhere", fixture.path("dangling")).unwrap();
     symlink("loop", fixture.path("loop")).unwrap();
     symlink("..", fixture.path("up")).unwrap();
     let measure = same(&fixture);
     assert_eq!(measure.untracked.files, 8);
-    for name in ["to-file", "to-folder", "inside", "dangling", "loop", "up"] {
+    for name in ["to-file", "to-directory", "inside", "dangling", "loop", "up"] {
         assert_eq!(file(&measure, name).form, Form::Link);
     }
     assert_eq!(file(&measure, "loop").size, Some(4), "the size is that of the target's name");
@@ -490,7 +495,7 @@ fn ignored_files_are_never_read() {
         fixture.write(name, "1\n");
     }
     same(&fixture);
-    // Tracked files in an ignored folder still count, untracked ones beside them do not.
+    // Tracked files in an ignored directory count; untracked files next to them do not.
     fixture.git(&["add", "--force", "build/out"]);
     fixture.write("build/beside", "1\n");
     same(&fixture);
@@ -524,10 +529,10 @@ fn an_unreadable_index_or_object_is_an_error() {
     let object = fixture.path(format!(".git/objects/{}/{}", &blob[..2], &blob[2..]));
     fs::set_permissions(&object, fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(&object, b"nonsense").unwrap();
-    let broken = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap_err();
+    let broken = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap_err();
     assert_eq!(broken.kind(), ErrorKind::Corrupt, "{broken}");
     fs::remove_file(&object).unwrap();
-    let missing = measure(&target, &Budget::default(), &Cancel::new()).unwrap_err();
+    let missing = measure(&target, &MeasureOptions::new()).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::Corrupt, "{missing}");
     let tree = fixture.git(&["rev-parse", "HEAD^{tree}"]);
     fs::remove_file(fixture.path(format!(".git/objects/{}/{}", &tree[..2], &tree[2..]))).unwrap();
@@ -608,7 +613,7 @@ fn d36_configuration_that_git_shows_by_has_no_effect() {
     ] {
         fixture.git(&["config", key, value]);
     }
-    let target = fixture.target(Scope::WorkingTree);
+    let target = fixture.target(TargetScope::WorkingTree);
     assert_eq!(format!("{:?}", measure_ok(&target).files), before);
     assert!(!fixture.path("pwned").exists());
 }
@@ -621,7 +626,7 @@ fn names_that_differ_only_in_case() {
     assert_eq!(measure.untracked.files, 1);
     // On a file system that folds case, the name on disk is the tracked file.
     fixture.git(&["config", "core.ignoreCase", "true"]);
-    let target = fixture.resolve(ResolveOptions::new().scope(Scope::WorkingTree));
+    let target = fixture.resolve(ResolveOptions::new().scope(TargetScope::WorkingTree));
     assert_eq!(target.unwrap_err().kind(), ErrorKind::NothingToReview);
 }
 
@@ -645,7 +650,7 @@ fn branches_and_single_commits() {
     fixture.write("main-only", "1\n");
     fixture.commit("main goes on");
     fixture.git(&["switch", "--quiet", "topic"]);
-    let against = fixture.target(Scope::Auto);
+    let against = fixture.target(TargetScope::Auto);
     assert_eq!(ours(&measure_ok(&against), Area::Committed), numstat_at(fixture.root(), &["main...topic"]));
     let commit = fixture.resolve(ResolveOptions::new().commit("HEAD~1")).unwrap();
     assert_eq!(
@@ -673,8 +678,8 @@ fn unknown_extensions_and_broken_repositories_are_refused_clearly() {
 }
 
 #[test]
-fn no_damage_to_a_large_index_makes_it_panic() {
-    // Indexes of this size are not checked against their sum: as in git, that would take longer than reading them.
+fn a_damaged_large_index_never_panics() {
+    // The checksum of an index of this size is not verified, as in git: it would take longer than reading the index.
     let fixture = Fixture::committed();
     let blob = fixture.git(&["rev-parse", "HEAD:a.txt"]);
     let entries: String =

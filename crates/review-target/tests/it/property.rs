@@ -1,10 +1,13 @@
-//! Random repositories: whatever is done to them, git and the crate see the same files, lines and patches.
+//! Random repositories: git and the crate find the same files, lines and patches.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use codex_review_target::{Area, Budget, Cancel, CollectOptions, Inclusion, ResolveOptions, Scope};
+use codex_review_target::{
+    Area, CollectOptions, FingerprintOptions, Inclusion, MeasureBudget, MeasureOptions, ResolveOptions,
+    TargetScope,
+};
 use codex_review_target::{collect, fingerprint, measure};
 use proptest::prelude::*;
 
@@ -158,7 +161,7 @@ fn run(fixture: &Fixture, step: &Step) {
     }
 }
 
-/// Removes what stands where a file is to be.
+/// Removes anything that is in the place of a new file.
 fn make_room(fixture: &Fixture, name: &str) {
     let path = fixture.path(name);
     for above in Path::new(name).ancestors().skip(1).filter(|above| above.file_name().is_some()) {
@@ -176,12 +179,14 @@ fn make_room(fixture: &Fixture, name: &str) {
 
 fn everything() -> CollectOptions {
     CollectOptions::new()
-        .inline(usize::MAX, u64::MAX)
-        .untracked(u64::MAX, u64::MAX)
+        .inline_files(usize::MAX)
+        .inline_bytes(u64::MAX)
+        .untracked_file_bytes(u64::MAX)
+        .untracked_bytes(u64::MAX)
         .max_chars(usize::MAX / 16)
 }
 
-/// git's patch without the files that the crate leaves out of its own.
+/// git's patch without the files that the crate leaves out.
 fn without_left_out(patch: &str) -> String {
     let files = patch.split_inclusive('\n').fold(Vec::<String>::new(), |mut files, line| {
         if line.starts_with("diff --git ") {
@@ -200,8 +205,8 @@ fn without_left_out(patch: &str) -> String {
 fn check_work_tree(fixture: &Fixture) {
     let root = fixture.root();
     let Some(measured) = assert_as_git_says(root) else { return };
-    let target = fixture.target(Scope::WorkingTree);
-    let context = collect(&target, &everything(), &Cancel::new()).unwrap();
+    let target = fixture.target(TargetScope::WorkingTree);
+    let context = collect(&target, &everything()).unwrap();
     assert_eq!(context.file_count, measured.total.files);
     let mut patch_bytes = 0;
     for (heading, arguments) in [("Staged changes", &["--cached"][..]), ("Unstaged changes", &[])] {
@@ -220,9 +225,9 @@ fn check_work_tree(fixture: &Fixture) {
     if let Some(patch) = section(&context.text, "Unstaged changes") {
         apply(root, None, patch);
     }
-    let first = fingerprint(&target, None, &Cancel::new()).unwrap();
-    let again = fixture.target(Scope::WorkingTree);
-    assert_eq!(first, fingerprint(&again, Some(&first), &Cancel::new()).unwrap());
+    let first = fingerprint(&target, &FingerprintOptions::new()).unwrap();
+    let again = fixture.target(TargetScope::WorkingTree);
+    assert_eq!(first, fingerprint(&again, &FingerprintOptions::new().previous(&first)).unwrap());
 }
 
 fn empty_tree(fixture: &Fixture) -> String {
@@ -238,9 +243,9 @@ fn check_commits(fixture: &Fixture) {
         assert!(numstat_at(root, &[oldest, "HEAD"]).is_empty());
         return;
     };
-    let measured = measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap();
+    let measured = measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap();
     assert_eq!(ours(&measured, Area::Committed), numstat_at(root, &[oldest, "HEAD"]));
-    let context = collect(&target, &everything(), &Cancel::new()).unwrap();
+    let context = collect(&target, &everything()).unwrap();
     let patch = section(&context.text, "Changes").unwrap_or_default();
     assert_eq!(patch, without_left_out(&diff_at(root, &[oldest, "HEAD"])));
     if context.manifest.files.iter().all(|file| file.inclusion == Inclusion::Included) {

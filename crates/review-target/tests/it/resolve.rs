@@ -1,5 +1,5 @@
 use codex_review_target::{
-    ConfigScope, ErrorKind, ResolveOptions, Scope, Target, TargetKind, resolve as resolve_at,
+    ConfigScope, ErrorKind, ResolveOptions, Target, TargetKind, TargetScope, resolve as resolve_at,
 };
 
 use crate::fixture::Fixture;
@@ -42,7 +42,7 @@ fn dirty_means_working_tree() {
     for change in changes {
         let fixture = Fixture::committed();
         change(&fixture);
-        let target = fixture.target(Scope::Auto);
+        let target = fixture.target(TargetScope::Auto);
         assert_eq!(target.kind(), &TargetKind::WorkingTree);
         assert_eq!((target.mode(), target.label().as_str()), ("working-tree", "working tree diff"));
         assert_eq!(target.branch(), Some("main"));
@@ -53,7 +53,7 @@ fn dirty_means_working_tree() {
 #[test]
 fn clean_means_branch_against_the_default() {
     let fixture = two_branches();
-    let target = fixture.target(Scope::Auto);
+    let target = fixture.target(TargetScope::Auto);
     assert_eq!((target.mode(), target.label().as_str()), ("branch", "branch diff against main"));
     let TargetKind::Branch { base_ref, base_commit, merge_base } = target.kind() else { panic!() };
     assert_eq!(base_ref, "main");
@@ -71,22 +71,22 @@ fn the_default_branch_is_found_in_order() {
     fixture.git(&["branch", "master", "main"]);
     fixture.git(&["update-ref", "refs/remotes/origin/main", &first]);
     fixture.git(&["update-ref", "refs/remotes/origin/develop", &first]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("main"));
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("main"));
     fixture.git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop"]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("origin/develop"));
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("origin/develop"));
     fixture.git(&["update-ref", "-d", "refs/remotes/origin/develop"]);
     assert_eq!(
-        fixture.target(Scope::Auto).base_ref(),
+        fixture.target(TargetScope::Auto).base_ref(),
         Some("main"),
         "a dangling origin/HEAD counts for nothing"
     );
     fixture.git(&["symbolic-ref", "--delete", "refs/remotes/origin/HEAD"]);
     fixture.git(&["branch", "-D", "main"]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("origin/main"), "main before master");
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("origin/main"), "main before master");
     fixture.git(&["update-ref", "-d", "refs/remotes/origin/main"]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("master"));
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("master"));
     fixture.git(&["branch", "-D", "master"]);
-    assert_eq!(fixture.target(Scope::Auto).base_ref(), Some("trunk"));
+    assert_eq!(fixture.target(TargetScope::Auto).base_ref(), Some("trunk"));
     fixture.git(&["branch", "-D", "trunk"]);
     let (_, hint) = refused(&fixture, ResolveOptions::new(), ErrorKind::NoDefaultBranch);
     assert!(hint.contains("name the base"));
@@ -140,7 +140,7 @@ fn a_leading_dash_is_part_of_a_name() {
 }
 
 #[test]
-fn unknown_names_come_with_near_ones() {
+fn unknown_names_get_similar_names_as_hints() {
     let fixture = two_branches();
     let refuse = |name: &str| refused(&fixture, ResolveOptions::new().base(name), ErrorKind::UnknownRevision);
     assert_eq!(refuse("mian").1, "did you mean `main`?");
@@ -205,8 +205,8 @@ fn nothing_to_review() {
     let fixture = Fixture::committed();
     let (message, _) = refused(&fixture, ResolveOptions::new(), ErrorKind::NothingToReview);
     assert_eq!(message, "nothing to review: the work tree is clean and `main` adds nothing to `main`");
-    refused(&fixture, ResolveOptions::new().scope(Scope::WorkingTree), ErrorKind::NothingToReview);
-    refused(&fixture, ResolveOptions::new().scope(Scope::Branch), ErrorKind::NothingToReview);
+    refused(&fixture, ResolveOptions::new().scope(TargetScope::WorkingTree), ErrorKind::NothingToReview);
+    refused(&fixture, ResolveOptions::new().scope(TargetScope::Branch), ErrorKind::NothingToReview);
     refused(&fixture, ResolveOptions::new().base("HEAD"), ErrorKind::NothingToReview);
     fixture.commit("empty");
     refused(&fixture, ResolveOptions::new().commit("HEAD"), ErrorKind::NothingToReview);
@@ -214,12 +214,12 @@ fn nothing_to_review() {
 }
 
 #[test]
-fn a_base_overrules_a_dirty_work_tree() {
+fn a_base_takes_precedence_over_a_dirty_work_tree() {
     let fixture = two_branches();
     fixture.write("untracked", "x");
     assert_eq!(base(&fixture, "main").mode(), "branch");
-    assert_eq!(fixture.target(Scope::Branch).mode(), "branch");
-    assert_eq!(fixture.target(Scope::WorkingTree).mode(), "working-tree");
+    assert_eq!(fixture.target(TargetScope::Branch).mode(), "branch");
+    assert_eq!(fixture.target(TargetScope::WorkingTree).mode(), "working-tree");
     let both = ResolveOptions::new().base("main").commit("HEAD");
     refused(&fixture, both, ErrorKind::InvalidRequest);
 }
@@ -246,18 +246,18 @@ fn unborn_and_detached_heads() {
     let (message, _) = refused(&fixture, ResolveOptions::new(), ErrorKind::NothingToReview);
     assert_eq!(message, "`main` has no commits yet");
     fixture.write("a", "x\n");
-    let target = fixture.target(Scope::Auto);
+    let target = fixture.target(TargetScope::Auto);
     assert_eq!((target.mode(), target.branch(), target.head()), ("working-tree", Some("main"), None));
     refused(&fixture, ResolveOptions::new().base("main"), ErrorKind::UnknownRevision);
 
     let fixture = two_branches();
     fixture.git(&["switch", "--quiet", "--detach"]);
-    let target = fixture.target(Scope::Auto);
+    let target = fixture.target(TargetScope::Auto);
     assert_eq!((target.mode(), target.branch()), ("branch", None));
 }
 
 #[test]
-fn d20_any_folder_of_the_work_tree_will_do() {
+fn d20_any_directory_of_the_work_tree_is_accepted() {
     let fixture = Fixture::committed();
     fixture.write("deep/er/file", "x\n");
     fixture.commit("deep");
@@ -268,7 +268,7 @@ fn d20_any_folder_of_the_work_tree_will_do() {
 }
 
 #[test]
-fn folders_without_a_work_tree() {
+fn directories_without_a_work_tree() {
     let outside = tempfile::TempDir::new().unwrap();
     let options = ResolveOptions::new().config(ConfigScope::Repository);
     let error = resolve_at(outside.path(), &options).unwrap_err();
@@ -289,11 +289,11 @@ fn a_linked_work_tree_has_its_own_head() {
     let target = resolve_at(&linked, &options).unwrap();
     assert_eq!((target.mode(), target.branch()), ("working-tree", Some("other")));
     assert_eq!(target.repo_root(), linked);
-    assert_eq!(fixture.target(Scope::Auto).mode(), "branch", "the main work tree is clean");
+    assert_eq!(fixture.target(TargetScope::Auto).mode(), "branch", "the main work tree is clean");
 }
 
 #[test]
-fn a_shallow_clone_ends_at_its_edge() {
+fn a_shallow_clone_ends_at_its_boundary() {
     let fixture = two_branches();
     fixture.git(&["switch", "--quiet", "main"]);
     fixture.write("main.txt", "on main\n");
@@ -313,12 +313,12 @@ fn a_shallow_clone_ends_at_its_edge() {
 
 #[cfg(unix)]
 #[test]
-fn a_repository_of_somebody_else_is_refused() {
+fn a_repository_of_another_user_is_refused() {
     use std::os::unix::fs::{MetadataExt as _, chown};
     let fixture = two_branches();
     let me = std::fs::metadata(fixture.root()).unwrap().uid();
     if me != 0 {
-        return; // Only root can give a folder away.
+        return; // Only root can give a directory away.
     }
     for name in ["", ".git"] {
         chown(fixture.path(name), Some(12345), None).unwrap();
@@ -330,7 +330,7 @@ fn a_repository_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn cancelled_before_it_began() {
+fn a_cancelled_call_does_not_start() {
     let fixture = two_branches();
     let options = ResolveOptions::new();
     options.cancel.cancel();

@@ -1,4 +1,4 @@
-//! What depends on who runs the program, and on variables: each of these runs in a process of its own, which is this
+//! Behaviour that depends on the user and the environment variables. Each test runs in its own process, which is this
 //! test binary again with one of the ignored tests.
 
 use std::fs;
@@ -7,7 +7,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use codex_review_target::{Budget, Cancel, CollectOptions, ErrorKind, Measure, ResolveOptions, Scope};
+use codex_review_target::{
+    CollectOptions, ErrorKind, Measure, MeasureBudget, MeasureOptions, ResolveOptions, TargetScope,
+};
 use codex_review_target::{collect, measure, resolve};
 
 use crate::fixture::Fixture;
@@ -39,9 +41,9 @@ fn given() -> PathBuf {
     std::env::var_os("FIXTURE").expect("these tests are run by others").into()
 }
 
-fn measured(folder: &Path) -> Measure {
-    let target = resolve(folder, &ResolveOptions::new().scope(Scope::WorkingTree)).unwrap();
-    measure(&target, &Budget::unlimited(), &Cancel::new()).unwrap()
+fn measured(directory: &Path) -> Measure {
+    let target = resolve(directory, &ResolveOptions::new().scope(TargetScope::WorkingTree)).unwrap();
+    measure(&target, &MeasureOptions::new().budget(MeasureBudget::unlimited())).unwrap()
 }
 
 fn names(measure: &Measure) -> Vec<String> {
@@ -49,7 +51,7 @@ fn names(measure: &Measure) -> Vec<String> {
 }
 
 #[test]
-fn the_user_s_ignore_rules_count() {
+fn the_ignore_rules_of_the_user_are_used() {
     let fixture = Fixture::committed();
     for name in ["new.txt", "new.bak", "new.swp"] {
         fixture.write(name, "x\n");
@@ -70,13 +72,13 @@ fn the_user_s_ignore_rules_count() {
 }
 
 #[test]
-#[ignore = "run by the_user_s_ignore_rules_count"]
+#[ignore = "run by the_ignore_rules_of_the_user_are_used"]
 fn sees_all_but_bak() {
     assert_eq!(names(&measured(&given())), ["new.swp", "new.txt"]);
 }
 
 #[test]
-#[ignore = "run by the_user_s_ignore_rules_count"]
+#[ignore = "run by the_ignore_rules_of_the_user_are_used"]
 fn sees_all_but_swp() {
     assert_eq!(names(&measured(&given())), ["new.bak", "new.txt"]);
 }
@@ -116,10 +118,10 @@ fn is_root(fixture: &Fixture) -> bool {
 }
 
 #[test]
-fn a_folder_that_the_user_declared_safe_is_opened() {
+fn a_safe_directory_of_another_user_is_opened() {
     let fixture = Fixture::committed();
     if !is_root(&fixture) {
-        return; // Only root can give a folder away.
+        return; // Only root can give a directory away.
     }
     fixture.write("a.txt", "changed\n");
     fixture.write(".gitattributes", "a.txt filter=evil\n");
@@ -135,7 +137,7 @@ fn a_folder_that_the_user_declared_safe_is_opened() {
 }
 
 #[test]
-#[ignore = "run by a_folder_that_the_user_declared_safe_is_opened"]
+#[ignore = "run by a_safe_directory_of_another_user_is_opened"]
 fn is_refused() {
     let error = resolve(&given(), &ResolveOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotTrusted);
@@ -144,13 +146,13 @@ fn is_refused() {
 }
 
 #[test]
-#[ignore = "run by a_folder_that_the_user_declared_safe_is_opened"]
+#[ignore = "run by a_safe_directory_of_another_user_is_opened"]
 fn sees_two_files() {
     assert_eq!(names(&measured(&given())), ["a.txt", ".gitattributes"]);
 }
 
 #[test]
-fn unreadable_files_and_folders_are_told() {
+fn unreadable_files_and_directories_are_reported() {
     let fixture = Fixture::committed();
     for name in ["tracked/file", "open/tracked"] {
         fixture.write(name, "1\n");
@@ -170,17 +172,17 @@ fn unreadable_files_and_folders_are_told() {
     if user.is_some() {
         give_to(STRANGER, &fixture.outside(""));
     }
-    again(&fixture, "sees_what_it_may", &[("HOME", &fixture.outside(""))], user);
+    again(&fixture, "sees_readable_files_only", &[("HOME", &fixture.outside(""))], user);
     for name in ["closed", "tracked"] {
         fs::set_permissions(fixture.path(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
 
 #[test]
-#[ignore = "run by unreadable_files_and_folders_are_told"]
-fn sees_what_it_may() {
+#[ignore = "run by unreadable_files_and_directories_are_reported"]
+fn sees_readable_files_only() {
     let target = resolve(&given(), &ResolveOptions::new()).unwrap();
-    let context = collect(&target, &CollectOptions::new(), &Cancel::new()).unwrap();
+    let context = collect(&target, &CollectOptions::new()).unwrap();
     let of = |name: &str| {
         context.manifest.files.iter().find(|entry| entry.file.path.as_bytes() == name.as_bytes())
     };
@@ -192,7 +194,7 @@ fn sees_what_it_may() {
         context.manifest.skipped.iter().map(|skipped| skipped.path.to_string()).collect();
     skipped.sort();
     assert_eq!(skipped, ["closed/", "rules/.gitignore", "tracked/"]);
-    assert!(!context.text.contains("hunter2"), "without its rules nothing of a folder is shown");
+    assert!(!context.text.contains("hunter2"), "without its rules nothing of a directory is shown");
     assert!(context.text.contains("closed/: "));
     assert!(context.at_least);
 }

@@ -70,7 +70,7 @@ impl Fault {
         FaultKind::Twice.into()
     }
 
-    /// The answer carries an id that nobody asked with.
+    /// The answer carries an id of no request.
     pub fn wrong_id() -> Self {
         FaultKind::WrongId.into()
     }
@@ -105,7 +105,7 @@ impl Fault {
         FaultKind::Die(Death { code, stderr: stderr.into(), abort: false }).into()
     }
 
-    /// No fault: the request is answered as it should be. Stands before a fault that is for a later request.
+    /// No fault: the request is answered as it should be. Precedes a fault that is for a later request.
     pub fn none() -> Self {
         FaultKind::None.into()
     }

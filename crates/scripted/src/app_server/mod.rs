@@ -5,12 +5,12 @@
 //! makes it misbehave, which the real one cannot be asked for.
 //!
 //! Three ways to run one: [`ScriptedAppServer::in_memory`] for tests, [`serve`] over any reader and writer,
-//! [`serve_stdio`] for a program that stands in for `codex app-server`.
+//! [`serve_stdio`] for a program in place of `codex app-server`.
 //!
 //! # Limitations
 //!
 //! Nothing is run, written or remembered after the end: commands and edits are announced only, and threads live as
-//! long as their server. Requests are barely checked. What it writes is bounded as a pipe is: when nobody reads, it
+//! long as their server. Requests are barely checked. What it writes is bounded as a pipe is: without a reader, it
 //! stops reading too.
 
 mod fault;
@@ -53,7 +53,7 @@ const PIPE: usize = 64 * 1024;
 pub enum Exit {
     /// Its input ended, and it went as the real one does: at once, without finishing its turns.
     InputEnded,
-    /// Nobody reads its output any more.
+    /// There is no reader of its output any more.
     OutputClosed,
     /// The script made it die.
     Died(Death),

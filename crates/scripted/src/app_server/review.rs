@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// What a review says when its reviewer said nothing.
 pub(super) const NOTHING: &str = "Reviewer failed to output a response.";
-/// The message that stands for it in the thread.
+/// Its message in the thread.
 pub(super) const NOTHING_MESSAGE: &str =
     "Review was interrupted. Please re-run /review and wait for it to complete.";
 

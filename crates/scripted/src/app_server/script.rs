@@ -176,7 +176,7 @@ impl Script {
         self
     }
 
-    /// The `account` of `account/read`. Default a ChatGPT account; `null` is nobody.
+    /// The `account` of `account/read`. Default a ChatGPT account; `null` means not signed in.
     #[must_use]
     pub fn account(mut self, account: Value) -> Self {
         self.account = account;

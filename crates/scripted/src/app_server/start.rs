@@ -1,4 +1,4 @@
-//! The requests that start a turn, and what is told of any turn.
+//! The requests that start a turn, and what is reported of any turn.
 
 use std::sync::Arc;
 

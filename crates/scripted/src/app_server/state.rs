@@ -243,7 +243,7 @@ impl Server {
     fn record(&self, message: &Value) {
         if let Some(path) = &self.script.record {
             let line = format!("{}\n", json!({ "pid": std::process::id(), "received": message }));
-            // One write each, so that servers that share the file do not mix their lines. Nobody to tell of a failure.
+            // One write each, so that servers that share the file do not mix their lines. There is no reader for an error.
             if let Ok(mut file) = std::fs::OpenOptions::new().append(true).create(true).open(path) {
                 drop(file.write_all(line.as_bytes()));
             }
@@ -341,7 +341,7 @@ impl Server {
     }
 
     async fn bytes(&self, bytes: &[u8]) {
-        // An error says that nobody reads any more, and then the server is being ended.
+        // An error means that there is no reader any more, and then the server is being ended.
         drop(self.out.send(bytes.to_vec()).await);
     }
 }

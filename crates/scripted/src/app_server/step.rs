@@ -77,7 +77,7 @@ pub enum Step {
         /// The diff.
         diff: String,
     },
-    /// Any request of the server to the client. The turn waits for the answer, whatever it is. In `params` the
+    /// Any request of the server to the client. The turn waits for any answer. In `params` the
     /// strings `{threadId}` and `{turnId}` are replaced.
     Ask {
         /// The method.
@@ -87,7 +87,7 @@ pub enum Step {
     },
     /// A sub-agent on a thread of its own, started and then waited for.
     SubAgent {
-        /// What the sub-agent is told.
+        /// The text for the sub-agent.
         prompt: String,
         /// What it does.
         turn: Turn,
@@ -149,7 +149,7 @@ pub enum Step {
     CompleteTwice,
     /// The turn ends as interrupted without anybody having asked.
     Interrupted,
-    /// The server dies: whatever was sent before has been sent.
+    /// The server dies. What was sent before it arrives.
     Die(Death),
 }
 

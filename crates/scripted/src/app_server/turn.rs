@@ -176,7 +176,7 @@ impl Run {
         self.item_started(&mut item).await;
         item["text"] = text.into();
         if self.review {
-            // Of the reviewer's own messages only the start is told.
+            // Of the reviewer's own messages only the start is reported.
             self.message = Some(item);
             return;
         }
@@ -360,7 +360,7 @@ impl Run {
         self.tool_completed(wait).await;
     }
 
-    /// Tells how the turn ended.
+    /// Reports how the turn ended.
     async fn finish(mut self, end: End) {
         let server = Arc::clone(&self.server);
         let thread = self.ids.thread.clone();

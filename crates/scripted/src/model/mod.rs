@@ -56,7 +56,7 @@ enum Running {
         stop: Option<oneshot::Sender<()>>,
         thread: Option<JoinHandle<()>>,
     },
-    /// A port that is bound and not listened on: connections are refused, and nobody else can take the port.
+    /// A port that is bound and not listened on: connections are refused, and no other program can take the port.
     Refusing {
         _socket: TcpSocket,
     },
@@ -106,7 +106,7 @@ impl ModelEndpoint {
         Self::serving(scenario.into(), false)
     }
 
-    /// Like [`start`](ModelEndpoint::start), but `scenario` answers every request, whatever its method and path: for an
+    /// Like [`start`](ModelEndpoint::start), but `scenario` answers every request, of any method and path: for an
     /// API other than Responses, its answers written with [`Reply::http`].
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl ModelEndpoint {
                         _ = stopped => {}
                     }
                 });
-                // Dropping the runtime here drops every connection, whatever it was waiting for.
+                // Dropping the runtime here drops every connection, also one that waits.
             }
         })?;
         Ok(Self::new(address, shared, Running::Serving { stop: Some(stop), thread: Some(thread) }))
@@ -328,7 +328,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
                     return Ok(());
                 }
             }
-            // Codex sends nothing before it has its answer, so whatever can be read here is the end.
+            // Codex sends nothing before it has its answer, so what can be read here is the end.
             _ = reader.fill_buf() => return Ok(()),
         }
     }

@@ -259,7 +259,7 @@ impl Reply {
         self.text(text, Some("commentary"), 1, Duration::ZERO, true)
     }
 
-    /// A message with the phase `final_answer`. Codex goes on all the same when a tool call stands behind it.
+    /// A message with the phase `final_answer`. Codex goes on all the same when a tool call follows it.
     #[must_use]
     pub fn final_answer(self, text: impl Into<String>) -> Self {
         self.text(text, Some("final_answer"), 1, Duration::ZERO, true)

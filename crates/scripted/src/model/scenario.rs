@@ -29,7 +29,7 @@ impl Scenario {
         Self::script([], Some(reply), false)
     }
 
-    /// Gives the replies in turn, whoever asks. After the last one an HTTP 500 says that the script is over, unless
+    /// Gives the replies in turn, to any thread. After the last one an HTTP 500 says that the script is over, unless
     /// [`then`](Scenario::then) names a reply.
     pub fn in_turn(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::script(replies, None, false)
@@ -46,7 +46,7 @@ impl Scenario {
         Self(Arc::new(Kind::Answer(Box::new(answer))))
     }
 
-    /// The reply to everything past the end of the script, for a scenario that nobody uses yet. Nothing changes for
+    /// The reply to everything past the end of the script, for a scenario that is not in use yet. Nothing changes for
     /// a scenario made by [`answer`](Scenario::answer), which has no end.
     #[must_use]
     pub fn then(self, reply: Reply) -> Self {

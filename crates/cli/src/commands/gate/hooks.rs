@@ -11,7 +11,7 @@ use codex_gate::host::{BadInput, LossyString, StopEvent, StopInput, claude};
 use codex_gate::{
     Decision, FailureKind, Gate, GateRequest, NotReviewed, Policy, Wording, decide_without_state,
 };
-use codex_review_target::Cancel;
+use codex_review_target::CancelToken;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -281,7 +281,7 @@ fn note_beginning(app: &App, input: &Input) -> String {
         return String::new();
     }
     let root = jobs.root();
-    let looked = catch_unwind(|| tree::status(root, &Cancel::new()));
+    let looked = catch_unwind(|| tree::status(root, &CancelToken::new()));
     let tree = looked.ok().and_then(Result::ok).map(|status| status.snapshot);
     let Some(session) = input.session() else {
         return tell(

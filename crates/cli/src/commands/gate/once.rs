@@ -9,14 +9,14 @@ use codex_gate::{
     ReviewScope, TurnPosition, Wording,
 };
 use codex_review::{ErrorReport, Review, ReviewKind, ReviewReport, ReviewVerdict, TargetSummary};
-use codex_review_target::{Cancel, ErrorKind, ResolveOptions, Target, resolve};
+use codex_review_target::{CancelToken, ErrorKind, ResolveOptions, Target, TargetScope, resolve};
 
 use super::{install, policy, reviewer, store};
 use crate::args::{Format, GateAction, GateArgs, GitHook, OnError};
 use crate::commands::{Answer, App, block_on, work_tree};
 use crate::exit::{Exit, Failure, Kind};
 use crate::stdio;
-use codex_companion_core::{TargetOptions, TargetScope};
+use codex_companion_core::{TargetOptions, TargetScope as RequestScope};
 
 pub(in crate::commands) fn run(app: &App, flags: &GateArgs) -> Result<Answer, Failure> {
     match &flags.action {
@@ -94,7 +94,7 @@ fn subject(app: &App, flags: &GateArgs) -> Result<Subject, Failure> {
     match flags.git_hook {
         Some(GitHook::PrePush) => pushed(app),
         Some(GitHook::PreCommit) => {
-            one(TargetOptions::new().scope(TargetScope::WorkingTree).resolve(&app.cwd))
+            one(TargetOptions::new().scope(RequestScope::WorkingTree).resolve(&app.cwd))
         }
         None => one(TargetOptions::from(&flags.target).resolve(&app.cwd)),
     }
@@ -117,7 +117,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
         Ok(Err(bad)) => return Ok(Subject::Unreviewable(bad.into())),
         Err(error) => return unreviewable(format!("cannot read what is pushed: {error}")),
     };
-    let head = tree::head(&app.cwd, &Cancel::new());
+    let head = tree::head(&app.cwd, &CancelToken::new());
     let mut targets = Vec::new();
     for sent in push.sent() {
         let Some(oid) = &sent.local_oid else { continue };
@@ -136,7 +136,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
         }
         let options = match &sent.remote_oid {
             Some(base) => ResolveOptions::new().base(base),
-            None => ResolveOptions::new().scope(codex_review_target::Scope::Branch),
+            None => ResolveOptions::new().scope(TargetScope::Branch),
         };
         match resolve(&app.cwd, &options) {
             Ok(target) => targets.push(target),
@@ -146,7 +146,7 @@ fn pushed(app: &App) -> Result<Subject, Failure> {
                     && matches!(error.kind(), ErrorKind::NothingToReview | ErrorKind::NoDefaultBranch)
                     && is_new(oid)? =>
             {
-                match tree::all_commits(&app.cwd, &Cancel::new()).map_err(Failure::from)? {
+                match tree::all_commits(&app.cwd, &CancelToken::new()).map_err(Failure::from)? {
                     Some(commits) => targets.extend(commits),
                     None => {
                         let name = sent.local_ref.trim_start_matches("refs/heads/");

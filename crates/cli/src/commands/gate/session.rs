@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use codex_companion_core::gate::tree;
 use codex_job_store::Filter;
-use codex_review_target::Cancel;
+use codex_review_target::CancelToken;
 use serde_json::json;
 
 use super::hooks::{Input, read};
@@ -41,7 +41,7 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
     if let Some(session) = input.session()
         && matches!(is_on(&app, &jobs), Ok(true))
     {
-        let head = tree::head(jobs.root(), &Cancel::new());
+        let head = tree::head(jobs.root(), &CancelToken::new());
         match store(&jobs).update(|state| ((), state.session_began(session, head, now()))) {
             Ok(updated) => told = told.or(updated.moved_aside.map(|moved| moved.to_string())),
             Err(failure) => told = told.or(Some(failure.to_string())),
@@ -65,14 +65,14 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
 
 /// Appends the exports that are not there yet: the hook runs again when a session is resumed, cleared or compacted.
 fn export(file: &Path, input: &Input, environment: &Environment) -> io::Result<()> {
-    let options = &environment.variables.options;
-    let gate = options.review_gate.then_some("true");
+    let options = &environment.variables;
+    let gate = options.option("review_gate").filter(|value| *value == "true");
     let variables = [
         ("CODEX_COMPANION_SESSION_ID", input.session()),
         ("CODEX_COMPANION_TRANSCRIPT_PATH", input.transcript()),
         // What hooks are told of the plugin's options, and shells are not.
-        ("CLAUDE_PLUGIN_OPTION_MODEL", options.model.as_deref()),
-        ("CLAUDE_PLUGIN_OPTION_EFFORT", options.effort.as_deref()),
+        ("CLAUDE_PLUGIN_OPTION_MODEL", options.option("model")),
+        ("CLAUDE_PLUGIN_OPTION_EFFORT", options.option("effort")),
         ("CLAUDE_PLUGIN_OPTION_REVIEW_GATE", gate),
     ];
     let known = match std::fs::read_to_string(file) {

@@ -135,7 +135,7 @@ impl<'de> Deserialize<'de> for ThreadItem {
 }
 
 impl From<Box<RawValue>> for ThreadItem {
-    /// Reads an item; whatever cannot be read is [`ThreadItem::Other`].
+    /// Reads an item; what cannot be read is [`ThreadItem::Other`].
     fn from(raw: Box<RawValue>) -> Self {
         fn read<T: DeserializeOwned>(raw: &RawValue, variant: fn(T) -> ThreadItem) -> Option<ThreadItem> {
             from_object(raw.get().as_bytes()).ok().map(variant)

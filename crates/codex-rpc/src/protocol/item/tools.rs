@@ -19,7 +19,7 @@ pub struct McpToolCallItem {
     pub server: String,
     /// The tool.
     pub tool: String,
-    /// How it stands.
+    /// Its state.
     #[serde(default = "in_progress")]
     pub status: ItemStatus,
     /// Why it failed.
@@ -47,7 +47,7 @@ pub struct DynamicToolCallItem {
     pub id: ItemId,
     /// The tool.
     pub tool: String,
-    /// How it stands.
+    /// Its state.
     #[serde(default = "in_progress")]
     pub status: ItemStatus,
     /// Whether the client said that it worked.
@@ -65,13 +65,13 @@ pub struct CollabAgentToolCallItem {
     /// What is done: `spawnAgent`, `sendInput`, `wait`, `closeAgent`, ….
     #[serde(default)]
     pub tool: String,
-    /// How it stands.
+    /// Its state.
     #[serde(default = "in_progress")]
     pub status: ItemStatus,
     /// The sub-agents that it is done to. Empty until a spawn has completed.
     #[serde(default, deserialize_with = "null_as_default")]
     pub receiver_thread_ids: Vec<ThreadId>,
-    /// What they are told.
+    /// The text for them.
     #[serde(default)]
     pub prompt: Option<String>,
     /// How the sub-agents stood.
@@ -91,7 +91,7 @@ pub struct CollabAgentState {
 }
 
 open_enum! {
-    /// How a sub-agent stands.
+    /// The state of a sub-agent.
     CollabAgentStatus {
         /// Not yet begun.
         PendingInit = "pendingInit",
@@ -110,7 +110,7 @@ open_enum! {
     }
 }
 
-/// Something that a sub-agent did, as told on its parent's thread (multi-agent version 2).
+/// Something that a sub-agent did, as reported on its parent's thread (multi-agent version 2).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -131,7 +131,7 @@ open_enum! {
     SubAgentActivityKind {
         /// It was made.
         Started = "started",
-        /// It was told something.
+        /// It received a message.
         Interacted = "interacted",
         /// It was interrupted.
         Interrupted = "interrupted",

@@ -17,7 +17,7 @@ pub struct CommandExecutionItem {
     /// Where it ran.
     #[serde(default)]
     pub cwd: String,
-    /// How it stands.
+    /// Its state.
     #[serde(default = "in_progress")]
     pub status: ItemStatus,
     /// What Codex understands the command to do; one entry a part of a pipe.
@@ -39,7 +39,7 @@ pub(super) fn in_progress() -> ItemStatus {
 }
 
 open_enum! {
-    /// How a command, a file change or a tool call stands.
+    /// The state of a command, a file change or a tool call.
     ItemStatus {
         /// Running.
         InProgress = "inProgress",
@@ -66,11 +66,11 @@ pub enum CommandAction {
         /// The file's name.
         name: String,
     },
-    /// Lists a folder.
+    /// Lists a directory.
     ListFiles {
         /// The part of the command line.
         command: String,
-        /// The folder, if one is named.
+        /// The directory, if one is named.
         path: Option<String>,
     },
     /// Searches.
@@ -136,7 +136,7 @@ pub struct FileChangeItem {
     /// One entry a file.
     #[serde(default, deserialize_with = "null_as_default")]
     pub changes: Vec<FileUpdateChange>,
-    /// How it stands.
+    /// Its state.
     #[serde(default = "in_progress")]
     pub status: ItemStatus,
 }

@@ -55,7 +55,7 @@ pub struct FileChangeApprovalRequest {
     /// Why it is asked.
     #[serde(default)]
     pub reason: Option<String>,
-    /// A folder that would be writable for the rest of the session.
+    /// A directory that would be writable for the rest of the session.
     #[serde(default)]
     pub grant_root: Option<String>,
     /// The files that the patch touches, targets of moves included, as absolute paths. Not part of the request: a
@@ -90,7 +90,7 @@ pub struct PermissionsApprovalRequest {
     pub turn_id: TurnId,
     /// The item.
     pub item_id: ItemId,
-    /// The folder that it is about.
+    /// The directory that it is about.
     #[serde(default)]
     pub cwd: String,
     /// Why it is asked.
@@ -140,7 +140,7 @@ pub struct ApplyPatchApprovalRequest {
     /// Why it is asked.
     #[serde(default)]
     pub reason: Option<String>,
-    /// A folder that would be writable for the rest of the session.
+    /// A directory that would be writable for the rest of the session.
     #[serde(default)]
     pub grant_root: Option<String>,
 }
@@ -180,7 +180,7 @@ pub enum ReviewDecision {
     ApprovedForSession,
     /// Do not do it; the turn goes on.
     Denied {
-        /// What the model is told.
+        /// The text for the model.
         rejection: String,
     },
     /// Do not do it, and interrupt the turn.

@@ -44,7 +44,7 @@ pub struct ToolUserInputResponse {
 }
 
 impl ToolUserInputResponse {
-    /// No answers: nobody is there.
+    /// No answers: there is no user.
     pub fn unanswered() -> Self {
         Self::default()
     }
@@ -139,7 +139,7 @@ open_enum! {
         Accept = "accept",
         /// Refused.
         Decline = "decline",
-        /// Put aside: nobody is there.
+        /// Dismissed: there is no user.
         Cancel = "cancel",
     }
 }
