@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::codex::{self, Codex};
+use crate::codex::{self, Codex, ThreadChoice};
 use crate::error::{Error, Kind, Result};
 use crate::jobs::Jobs;
-use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile, Variables};
+use crate::settings::{Flags, Origins, PROJECT_FILE, Settings, SettingsFile, Variables};
 use crate::{StateDir, Workspace};
 
 /// The surroundings of all operations: directories, variables and programs. Everything is optional; an operation that needs
@@ -42,7 +42,7 @@ impl Companion {
         self
     }
 
-    /// Sets Codex's home directory, which brokers are told apart by.
+    /// Sets Codex's home directory. Each has a broker of its own.
     #[must_use]
     pub fn codex_home(mut self, directory: impl Into<PathBuf>) -> Self {
         self.codex_home = Some(directory.into());
@@ -141,6 +141,18 @@ impl Companion {
     /// # Errors
     /// When a settings file cannot be read, or has an invalid value.
     pub fn settings(&self, workspace: Option<&Path>, flags: Flags) -> Result<Settings> {
+        self.settings_with_origins(workspace, flags).map(|(settings, _)| settings)
+    }
+
+    /// The settings of a work tree, and where each value comes from.
+    ///
+    /// # Errors
+    /// As [`Companion::settings`].
+    pub fn settings_with_origins(
+        &self,
+        workspace: Option<&Path>,
+        flags: Flags,
+    ) -> Result<(Settings, Origins)> {
         let user = match &self.user_settings {
             Some(file) => SettingsFile::read(file)?,
             None => None,
@@ -149,7 +161,7 @@ impl Companion {
             Some(root) => SettingsFile::read(&root.join(PROJECT_FILE))?,
             None => None,
         };
-        Settings::resolve(user.as_ref(), project.as_ref(), &self.variables, flags)
+        Settings::resolve_with_origins(user.as_ref(), project.as_ref(), &self.variables, flags)
     }
 
     /// Codex with its own process, to be started in `root`. A relative path of the program is relative to `directory`.
@@ -165,9 +177,19 @@ impl Companion {
         Ok(Codex::new(program, root).handshake(settings.timeouts.handshake))
     }
 
-    /// Whether a session is set.
-    #[must_use]
-    pub fn has_session(&self) -> bool {
-        self.session.is_some()
+    /// The thread of the last task in a directory: this session's, or the workspace's without a session.
+    ///
+    /// # Errors
+    /// When a session has no task, or its jobs cannot be read.
+    pub fn last_task(&self, directory: &Path) -> Result<ThreadChoice> {
+        match self.jobs(directory).and_then(|jobs| jobs.resume_candidate()) {
+            Ok(Some(job)) => Ok(ThreadChoice::Resume(job.thread_id.unwrap_or_default())),
+            // Codex may have a record of a task that our store has not; it does not know its session.
+            Ok(None) | Err(_) if self.session.is_none() => Ok(ThreadChoice::ResumeLast),
+            Ok(None) => Err(Error::usage("there is no task of this session to continue").with_hint(
+                "run `task` without --resume-last, or name a thread with --thread; `status --all` lists the others",
+            )),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use codex_job_store::{Filter, Job, Notice, Record, Store};
 
 use crate::Workspace;
-use crate::codex::ThreadChoice;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 /// The jobs of a workspace, as one session sees them.
 #[derive(Clone, Debug)]
@@ -112,21 +111,5 @@ impl Jobs {
     /// Takes what the store met on the way and did not fail for.
     pub fn take_notices(&self) -> Vec<Notice> {
         self.store.take_notices()
-    }
-}
-
-/// The thread of the last task: this session's, or the workspace's without a session.
-///
-/// # Errors
-/// When a session has no task, or its jobs cannot be read.
-pub fn last_task(jobs: Result<Jobs>, has_session: bool) -> Result<ThreadChoice> {
-    match jobs.and_then(|jobs| jobs.resume_candidate()) {
-        Ok(Some(job)) => Ok(ThreadChoice::Resume(job.thread_id.unwrap_or_default())),
-        // Codex may have a record of a task that our store has not; it does not know its session.
-        Ok(None) | Err(_) if !has_session => Ok(ThreadChoice::ResumeLast),
-        Ok(None) => Err(Error::new(Kind::Usage, "there is no task of this session to continue").with_hint(
-            "run `task` without --resume-last, or name a thread with --thread; `status --all` lists the others",
-        )),
-        Err(error) => Err(error),
     }
 }

@@ -5,7 +5,7 @@
 //! A caller describes what it wants as a [`Request`]. [`Companion::prepare`] checks everything that can be wrong without Codex
 //! and pins the change by its commits. The [`Prepared`] request is run in this process ([`Prepared::run`], or recorded as a job
 //! by a [`Recorder`]), or in the background: [`start()`] writes the job durably, then starts a [`Worker`](worker::Worker), which runs the same
-//! code. [`Follow`] waits for jobs, [`cancel()`] ends them, [`notices`] are the ends that no session was told yet, and [`view`] shows
+//! code. [`Follow`] waits for jobs, [`cancel()`] ends them, [`notices`] are the ends that were not reported to a session yet, and [`view`] shows
 //! them.
 //!
 //! # Limits
@@ -49,7 +49,7 @@ pub use companion::Companion;
 pub use elapsed::elapsed;
 pub use error::{Error, Kind, Result};
 pub use follow::{Follow, Followed};
-pub use jobs::{Jobs, last_task};
+pub use jobs::Jobs;
 pub use observer::{NoProgress, RunObserver, TICK};
 pub use prepare::{MAX_PROMPT_CHARS, Prepared, RunIn, check_prompt_length};
 pub use record::Recorder;
@@ -61,5 +61,5 @@ pub use state_dir::StateDir;
 pub use stop::{Stop, StopHandle, StopReason};
 pub use workspace::Workspace;
 
-/// The version of this crate, which Codex and brokers are told.
+/// The version of this crate, which is sent to Codex and to brokers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,8 +1,8 @@
 //! Background jobs whose end was not reported yet: an empty file for each, in the directory `untold` of the workspace's
 //! state (`docs/state-directory.md`).
 //!
-//! A job's own session is told at its next prompt or at the end of its next turn; any other session is told when it starts,
-//! once: it may be the first one after the job's own was closed. A caller that saw the result needs no notice.
+//! A job's own session gets the notice at its next prompt or at the end of its next turn; any other session gets it when it
+//! starts, once: it may be the first one after the job's own was closed. A caller that saw the result needs no notice.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use codex_job_store::{ErrorKind, Job, JobId, Status};
 use crate::StateDir;
 use crate::jobs::Jobs;
 
-/// The end of a file's name once another session was told.
+/// The end of a file's name once another session got the notice.
 const ELSEWHERE: &str = ".elsewhere";
 /// How many jobs are reported at once.
 const MAX_REPORTED: usize = 8;

@@ -10,6 +10,9 @@ pub mod overview {}
 #[doc = include_str!("../../../docs/embedding/codex-broker.md")]
 pub mod codex_broker {}
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding/codex-companion-core.md")]
+pub mod codex_companion_core {}
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/embedding/codex-gate.md")]
 pub mod codex_gate {}
 #[cfg(doctest)]

@@ -7,7 +7,7 @@ use codex_companion_core::codex::ThreadChoice;
 use codex_companion_core::view::{Overview, job_document, job_text};
 use codex_companion_core::{
     Approvals, CancelReport, Companion, Error, Job, Jobs, Kind, Request, Result, RunIn, RunOptions, What,
-    Workspace, cancel, last_task, notices, start,
+    Workspace, cancel, notices, start,
 };
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
@@ -112,11 +112,9 @@ impl Calls {
                         .with_hint("leave one of them out"));
                 }
                 (Some(thread), false) => ThreadChoice::Resume(thread),
-                (None, true) => {
-                    last_task(place.jobs(), place.companion.has_session()).map_err(|failure| {
-                        failure.with_hint("leave `resume` out to begin a new thread, or set `thread_id`")
-                    })?
-                }
+                (None, true) => place.companion.last_task(&place.directory).map_err(|failure| {
+                    failure.with_hint("leave `resume` out to begin a new thread, or set `thread_id`")
+                })?,
                 (None, false) => ThreadChoice::Persistent,
             };
             let write = write.unwrap_or_default();

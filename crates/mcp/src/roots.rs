@@ -1,4 +1,4 @@
-//! Where a call works: inside the client's roots, or without any, inside the folder that the server was started in.
+//! Where a call works: inside the client's roots, or without any, inside the directory that the server was started in.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex as StdMutex, PoisonError};
@@ -11,17 +11,17 @@ use tokio::sync::Mutex;
 
 use crate::calls::cancelled;
 
-/// How long a client may take to name its roots.
+/// How long a client may take to list its roots.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The folders that calls may work in.
+/// The directories that calls may work in.
 #[derive(Debug)]
 pub(crate) struct Workspaces {
     /// Where the server was started, or what `-C` names.
     cwd: PathBuf,
-    /// What the client said, until it says that it has changed.
+    /// The roots that the client listed, until it reports a change.
     roots: Mutex<Option<Vec<PathBuf>>>,
-    /// Where calls have worked: their jobs are found again by their ids alone.
+    /// Where calls have worked: their jobs are found by their ids alone.
     used: StdMutex<Vec<PathBuf>>,
 }
 
@@ -30,12 +30,12 @@ impl Workspaces {
         Self { cwd: real(cwd), roots: Mutex::default(), used: StdMutex::default() }
     }
 
-    /// The client has other roots now.
+    /// Discards the roots: the client has others now.
     pub(crate) async fn forget(&self) {
         *self.roots.lock().await = None;
     }
 
-    /// The folder that a call works in.
+    /// The directory that a call works in.
     pub(crate) async fn choose(
         &self,
         asked: Option<&str>,
@@ -50,7 +50,7 @@ impl Workspaces {
         Ok(chosen)
     }
 
-    /// The folders in which a job may be that was named by its id.
+    /// The directories in which a job may be that was named by its id.
     pub(crate) async fn all(
         &self,
         asked: Option<&str>,
@@ -59,29 +59,29 @@ impl Workspaces {
         if asked.is_some() {
             return Ok(vec![self.choose(asked, context).await?]);
         }
-        let mut folders = self.roots(context).await?;
-        if folders.is_empty() {
-            folders.push(self.cwd.clone());
+        let mut directories = self.roots(context).await?;
+        if directories.is_empty() {
+            directories.push(self.cwd.clone());
         }
         for used in &*self.used.lock().unwrap_or_else(PoisonError::into_inner) {
-            if !folders.contains(used) {
-                folders.push(used.clone());
+            if !directories.contains(used) {
+                directories.push(used.clone());
             }
         }
-        Ok(folders)
+        Ok(directories)
     }
 
-    /// Whether the client's roots hold a work tree that is to be written in: Codex writes in the whole of it.
+    /// Refuses a work tree outside of the client's roots: with write access Codex writes in the whole of it.
     pub(crate) async fn hold(&self, tree: &Path, context: &RequestContext<RoleServer>) -> Result<()> {
         let roots = self.roots(context).await?;
         if roots.is_empty() || roots.iter().any(|root| tree.starts_with(root)) {
             return Ok(());
         }
         let message = format!("the work tree {} is not inside the client's roots", tree.display());
-        Err(Error::usage(message).with_hint("open that folder in the client, or call without `write`"))
+        Err(Error::usage(message).with_hint("open that directory in the client, or call without `write`"))
     }
 
-    /// The client's roots that are folders here; none when it has none.
+    /// The client's roots that are directories here; none when it has none.
     #[expect(deprecated, reason = "a later protocol does without roots; the clients of today have them")]
     async fn roots(&self, context: &RequestContext<RoleServer>) -> Result<Vec<PathBuf>> {
         if context.client_capabilities().is_none_or(|client| client.roots.is_none()) {
@@ -96,14 +96,14 @@ impl Workspaces {
             answer = tokio::time::timeout(PATIENCE, asked) => answer,
             () = context.ct.cancelled() => return Err(cancelled()),
         };
-        // A client that has bounds and does not say which is not taken for one that has none.
+        // A client that has roots and does not list them is not treated as one without.
         let Ok(Ok(answer)) = answer else {
-            return Err(Error::usage("the client has roots and did not say which when it was asked")
+            return Err(Error::usage("the client has roots and did not list them when it was asked")
                 .with_hint("call again"));
         };
-        let roots: Vec<PathBuf> = answer.roots.iter().filter_map(|root| folder(&root.uri)).collect();
+        let roots: Vec<PathBuf> = answer.roots.iter().filter_map(|root| directory(&root.uri)).collect();
         if roots.is_empty() && !answer.roots.is_empty() {
-            return Err(Error::usage("none of the client's roots is a folder on this machine"));
+            return Err(Error::usage("none of the client's roots is a directory on this machine"));
         }
         *known = Some(roots.clone());
         Ok(roots)
@@ -119,21 +119,24 @@ fn choose(cwd: &Path, roots: &[PathBuf], asked: Option<&str>) -> Result<PathBuf>
     match (asked, &bounds[..]) {
         (Some(asked), bounds) => {
             let base = bounds.first().map_or(cwd, PathBuf::as_path);
-            let folder = real(&base.join(asked));
-            if !folder.is_dir() {
-                return Err(Error::usage(format!("there is no folder {}", folder.display()))
+            let directory = real(&base.join(asked));
+            if !directory.is_dir() {
+                return Err(Error::usage(format!("there is no directory {}", directory.display()))
                     .with_hint(format!("name one inside {}", listed(bounds))));
             }
-            if bounds.iter().any(|bound| folder.starts_with(bound)) {
-                return Ok(folder);
+            if bounds.iter().any(|bound| directory.starts_with(bound)) {
+                return Ok(directory);
             }
             let (outside, elsewhere) = if roots.is_empty() {
-                ("the folder that this server works in", "; `codex-companion mcp -C DIR` starts it elsewhere")
+                (
+                    "the directory that this server works in",
+                    "; `codex-companion mcp -C DIR` starts it elsewhere",
+                )
             } else {
                 ("the client's roots", "")
             };
-            Err(Error::usage(format!("{} is outside of {outside}", folder.display()))
-                .with_hint(format!("name a folder inside {}{elsewhere}", listed(bounds))))
+            Err(Error::usage(format!("{} is outside of {outside}", directory.display()))
+                .with_hint(format!("name a directory inside {}{elsewhere}", listed(bounds))))
         }
         (None, [only]) => Ok(only.clone()),
         (None, bounds) if bounds.iter().any(|bound| cwd.starts_with(bound)) => Ok(cwd.to_path_buf()),
@@ -146,8 +149,8 @@ fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// The folder that a `file:` address names, when it is one here.
-fn folder(uri: &str) -> Option<PathBuf> {
+/// The directory that a `file:` address names, when it is one here.
+fn directory(uri: &str) -> Option<PathBuf> {
     let rest = uri.strip_prefix("file://")?;
     // The host is empty or this one.
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
@@ -183,24 +186,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_become_folders() {
-        let folder_of = |uri: &str| folder(uri);
+    fn file_uris_become_directories() {
+        let directory_of = |uri: &str| directory(uri);
         let parent = tempfile::tempdir().unwrap();
         let spaced = parent.path().canonicalize().unwrap().join("a b ü");
         std::fs::create_dir(&spaced).unwrap();
         let uri = format!("file://{}", spaced.display()).replace(' ', "%20").replace('ü', "%C3%BC");
-        assert_eq!(folder_of(&uri), Some(spaced.clone()));
-        assert_eq!(folder_of(&uri.replace("file://", "file://localhost")), Some(spaced));
+        assert_eq!(directory_of(&uri), Some(spaced.clone()));
+        assert_eq!(directory_of(&uri.replace("file://", "file://localhost")), Some(spaced));
         for bad in [
             "http://a/b",
             "file://elsewhere/tmp",
-            "file:///no/such/folder",
+            "file:///no/such/directory",
             "file:///%",
             "file:///%zz",
             "/tmp",
             "",
         ] {
-            assert_eq!(folder_of(bad), None, "{bad}");
+            assert_eq!(directory_of(bad), None, "{bad}");
         }
     }
 
@@ -209,17 +212,17 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let parent = parent.path().canonicalize().unwrap();
         let [a, b, inner] = ["a", "b", "a/inner"].map(|name| parent.join(name));
-        for folder in [&a, &b, &inner] {
-            std::fs::create_dir(folder).unwrap();
+        for directory in [&a, &b, &inner] {
+            std::fs::create_dir(directory).unwrap();
         }
         let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
         let hint = |error: Error| error.hint().unwrap_or_default().to_owned();
-        // Without roots: the folder of the server, and what is inside it.
+        // Without roots: the directory of the server, and what is inside it.
         assert_eq!(choose(&a, &[], None).unwrap(), a);
         assert_eq!(choose(&a, &[], Some("inner")).unwrap(), inner);
         assert!(hint(choose(&a, &[], Some(&path(&b))).unwrap_err()).contains(&path(&a)));
         assert!(hint(choose(&a, &[], Some("../b")).unwrap_err()).contains("-C DIR"));
-        assert!(choose(&a, &[], Some("nothing")).unwrap_err().to_string().contains("no folder"));
+        assert!(choose(&a, &[], Some("nothing")).unwrap_err().to_string().contains("no directory"));
         // One root is the workspace, wherever the server was started.
         assert_eq!(choose(&parent, std::slice::from_ref(&b), None).unwrap(), b);
         assert!(choose(&parent, std::slice::from_ref(&b), Some(&path(&a))).is_err());

@@ -1,5 +1,4 @@
-//! The tools as clients see them. All of this costs the client's model context: it is as short as it can be and still say
-//! when to use what.
+//! The tools as clients see them. All of this uses the context of the client's model, so it is as short as it can be.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::arguments::{JobCancel, JobResult, JobStatus, Review, Task};
 
 /// What is said of the server as a whole.
-pub(crate) const INSTRUCTIONS: &str = "Asks OpenAI Codex for reviews and work. Work that outlasts wait_seconds goes on as a job: \
+pub(crate) const INSTRUCTIONS: &str = "Asks OpenAI Codex for reviews and work. Work that outlasts wait_seconds continues as a job: \
     the answer has its jobId for job_result, job_status and job_cancel.";
 
 /// The tools, in the order in which they are listed.
@@ -57,7 +56,7 @@ fn tools() -> Vec<Tool> {
     ]
 }
 
-/// The names, for whoever named another.
+/// The names, for the error about an unknown one.
 pub(crate) fn names() -> String {
     let names: Vec<&str> = all().iter().map(|tool| &*tool.name).collect();
     names.join(", ")
@@ -118,7 +117,7 @@ struct ErrorOutput {
     hint: Option<String>,
 }
 
-/// A word while the job goes on; of a task that has ended, 0 or 1.
+/// A word while the job runs; of a task that has ended, 0 or 1.
 #[derive(Default, Serialize, JsonSchema)]
 #[schemars(crate = "schemars", inline, transform = word_or_number)]
 struct TaskStatus(Value);

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::repository::{self, ConfigScope};
 use crate::resolve::single_commit;
 use crate::revision;
-use crate::{CommitId, Error, Target, TargetKind};
+use crate::{CancelToken, CommitId, Error, ErrorKind, Target, TargetKind};
 
 /// The commits of a [`Target`], by their ids in hexadecimal. Moving a branch afterwards does not change them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,8 @@ impl PinnedTarget {
     /// now.
     ///
     /// # Errors
-    /// When the repository cannot be read, or no longer has one of the commits.
+    /// When the repository cannot be read, or no longer has one of the commits; `NothingToReview` when the work tree was
+    /// changed and no longer is.
     pub fn resolve(&self, start_dir: &Path, config: ConfigScope) -> Result<Target, Error> {
         let shared = repository::open(start_dir, config)?;
         let repo = shared.to_thread_local();
@@ -91,16 +92,15 @@ impl PinnedTarget {
             PinnedKind::Commit { id } => single_commit(&repo, id)?,
         };
         let root = repo.workdir().expect("open refuses repositories without a work tree").to_owned();
-        Ok(Target {
-            repository: shared,
-            root,
-            branch,
-            head,
-            kind,
-            explicit: self.explicit,
-            config,
-            scan: None,
-        })
+        let explicit = self.explicit;
+        let mut target =
+            Target { repository: shared, root, branch, head, kind, explicit, config, scan: None };
+        if target.kind == TargetKind::WorkingTree
+            && !crate::resolve::scan_work_tree(&mut target, &repo, &CancelToken::new())?
+        {
+            return Err(Error::new(ErrorKind::NothingToReview, "the work tree no longer has changes"));
+        }
+        Ok(target)
     }
 
     /// Whether `head` is the commit that was checked out when the target was pinned.

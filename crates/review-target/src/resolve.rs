@@ -131,7 +131,11 @@ pub fn resolve(start_dir: &Path, options: &ResolveOptions) -> Result<Target, Err
 }
 
 /// Scans the work tree. The scan is kept if there are changes, so that `measure` and `collect` need no second one.
-fn scan_work_tree(target: &mut Target, repo: &gix::Repository, cancel: &CancelToken) -> Result<bool, Error> {
+pub(crate) fn scan_work_tree(
+    target: &mut Target,
+    repo: &gix::Repository,
+    cancel: &CancelToken,
+) -> Result<bool, Error> {
     let scan = Scan::of(target, repo, cancel)?;
     let dirty = scan.is_dirty(target, cancel)?;
     target.scan = dirty.then(|| Arc::new(scan));

@@ -36,7 +36,7 @@ pub(super) fn run(app: &App, flags: &StatusArgs) -> Result<Answer, Failure> {
         let followed = Follow::new(jobs.store(), &ids).limit(limit).wait()?;
         waited = Some(Waited { timed_out: !matches!(followed, Followed::Ended(_)), limit });
     }
-    let mut stdout = match (&named, flags.out.json) {
+    let stdout = match (&named, flags.out.json) {
         (Some(job), false) => one_text(app, &jobs, &job.id)?,
         (None, false) => overview(app, &jobs, flags)?.text(&jobs),
         (named, true) => {
@@ -53,7 +53,6 @@ pub(super) fn run(app: &App, flags: &StatusArgs) -> Result<Answer, Failure> {
     app.report_notices(&jobs);
     let timed_out = waited.is_some_and(|waited| waited.timed_out);
     let exit = if timed_out { Exit::TimedOut } else { Exit::Done };
-    stdout.shrink_to_fit();
     Ok(Answer { stdout, exit, failure: None })
 }
 

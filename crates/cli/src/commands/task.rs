@@ -1,7 +1,7 @@
 //! `task`
 
 use codex_companion_core::codex::ThreadChoice;
-use codex_companion_core::{Request, What, last_task};
+use codex_companion_core::{Request, What};
 
 use super::{Answer, App, request};
 use crate::args::{Format, TaskArgs};
@@ -22,7 +22,7 @@ pub(super) fn request(app: &App, flags: &TaskArgs) -> Result<Request, Failure> {
         })?;
     let thread = match &flags.thread {
         Some(id) => ThreadChoice::Resume(id.clone()),
-        None if flags.resume_last => last_task(app.jobs(), app.environment.session_id.is_some())?,
+        None if flags.resume_last => app.companion().last_task(&app.cwd)?,
         None => ThreadChoice::Persistent,
     };
     let what = What::Task { prompt, write: flags.write, approvals: flags.approvals.into(), thread };

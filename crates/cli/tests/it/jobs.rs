@@ -388,3 +388,22 @@ fn the_last_task_is_this_sessions() {
     bed.run(&["task", "--resume-last", "y"]).exits(2).says(&["this session"]);
     assert_eq!(codex.starts().len(), 1);
 }
+
+/// The worker runs what was checked: its request names commits by their ids, however the caller named them.
+#[test]
+fn the_record_of_a_review_pins_its_commits() {
+    let (bed, codex) = Bed::scripted(Script::new().review(Turn::say("Fine.")));
+    let (head, base) = (bed.repo.head(), bed.repo.output(&["rev-parse", "--abbrev-ref", "HEAD"]));
+    bed.repo.branch("topic").commit("topic");
+    let id = start(&bed, &["review", "--base", base.trim(), "--background", "--json"]);
+    bed.run(&["await", &id]).exits(0);
+    let record = std::fs::read(workspace(&bed).join("jobs").join(format!("{id}.json"))).unwrap();
+    let request = serde_json::from_slice::<Value>(&record).unwrap()["request"].clone();
+    assert_eq!((&request["version"], &request["pinned"]["head"]), (&json!(2), &json!(bed.repo.head())));
+    assert_eq!(
+        request["pinned"]["kind"],
+        json!({"mode": "branch", "baseRef": base.trim(), "baseCommit": head, "mergeBase": head})
+    );
+    let review = codex.received().into_iter().find(|message| message["method"] == "review/start").unwrap();
+    assert_eq!(review["params"]["target"], json!({"type": "baseBranch", "branch": head}));
+}

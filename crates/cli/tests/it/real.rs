@@ -114,7 +114,7 @@ fn d05_a_refusing_endpoint_ends_by_the_deadline() {
     let home = CodexHome::new(endpoint.base_url()).unwrap();
     let bed = Bed::real(&codex, &home).env("CODEX_COMPANION_IDLE_TIMEOUT_MS", "2500");
     for words in [&["task", "go"][..], &["review"]] {
-        bed.run(words).exits(3).says(&["no sign of life", "econnecting"]);
+        bed.run(words).exits(3).says(&["no activity", "econnecting"]);
     }
 }
 

@@ -285,7 +285,7 @@ fn a_turn_past_its_time_is_interrupted() {
     bed.run(&["task", "--timeout-ms", "300", "go"]).exits(3).says(&["took too long"]);
     assert!(codex.received().iter().any(|message| message["method"] == "turn/interrupt"));
     let bed = bed.env("CODEX_COMPANION_IDLE_TIMEOUT_MS", "300");
-    bed.run(&["task", "go"]).exits(3).says(&["no sign of life"]);
+    bed.run(&["task", "go"]).exits(3).says(&["no activity"]);
 }
 
 #[test]

@@ -148,9 +148,9 @@ fn every_mistake_is_an_answer() {
     has(&slash(&bed, "review", "--bse main"), &["error", "--bse", "--base"]);
     has(&slash(&bed, "review", "--base nowhere"), &["error", "nowhere"]);
     has(&slash(&bed, "review", "check the locks"), &["adversarial-review"]);
-    has(&slash(&bed, "review", "--json"), &["writes for people"]);
-    has(&shown(&bed, "result", "--raw"), &["writes for people"]);
-    has(&shown(&bed, "status", "--json"), &["writes for people"]);
+    has(&slash(&bed, "review", "--json"), &["prints text for people"]);
+    has(&shown(&bed, "result", "--raw"), &["prints text for people"]);
+    has(&shown(&bed, "status", "--json"), &["prints text for people"]);
     has(&slash(&bed, "rescue", "-C / x"), &["where its session does"]);
     has(&slash(&bed, "rescue", ""), &["there is no prompt"]);
     has(&slash(&bed, "rescue", "--prompt-file - x"), &["error"]);

@@ -86,7 +86,7 @@ async fn last_task(client: &Client, cwd: &str) -> Result<ThreadId> {
         }
     }
     newest.map(|thread| thread.id).ok_or_else(|| {
-        Error::new(Kind::Usage, "there is no task of this folder to continue")
+        Error::new(Kind::Usage, "there is no task of this directory to continue")
             .with_hint("run `codex-companion task` without --resume-last, or name a thread with --thread")
     })
 }

@@ -147,7 +147,7 @@ pub(crate) fn from_turn(turn: &FinishedTurn) -> Option<Error> {
         ),
         FailureCause::IdleDeadline => (
             Kind::TimedOut,
-            "Codex gave no sign of life for too long; the turn was interrupted",
+            "timed out: no activity from Codex for too long; the turn was interrupted",
             "CODEX_COMPANION_IDLE_TIMEOUT_MS gives it more time",
         ),
         FailureCause::TotalDeadline => (

@@ -21,7 +21,7 @@ use crate::stop::Stop;
 
 /// How many files that are not sent whole are named to the observer.
 const LEFT_OUT_SHOWN: usize = 5;
-/// What the reviewer is told when the change is too large to be sent.
+/// The reviewer's instruction when the change is too large to be sent.
 const SELF_COLLECT: &str = "The change is too large to be sent whole. What follows is an overview of it and the commands that \
     show the rest; they read only. Look at every file that could matter before you judge.";
 

@@ -1,6 +1,6 @@
 //! Targets by the ids of their commits.
 
-use codex_review_target::{ConfigScope, ResolveOptions};
+use codex_review_target::{ConfigScope, ErrorKind, ResolveOptions};
 
 use crate::fixture::Fixture;
 
@@ -27,7 +27,20 @@ fn a_pinned_branch_stays_the_same_after_both_branches_moved() {
 fn a_pinned_commit_that_is_missing_is_an_error() {
     let fixture = Fixture::committed();
     let pinned = fixture.resolve(ResolveOptions::new().commit("HEAD")).unwrap().pinned();
-    let other = Fixture::committed();
-    other.git(&["commit", "--quiet", "--amend", "--allow-empty", "--message", "another history"]);
+    // Amending the same commit is not enough: its object stays in the repository.
+    let other = Fixture::new();
+    other.write("b.txt", "another history\n");
+    other.commit("first");
     assert!(pinned.resolve(other.root(), ConfigScope::Repository).is_err());
+}
+
+#[test]
+fn a_pinned_work_tree_without_changes_is_an_error() {
+    let fixture = Fixture::committed();
+    fixture.write("new.txt", "new\n");
+    let pinned = fixture.resolve(ResolveOptions::new()).unwrap().pinned();
+    assert_eq!(pinned.resolve(fixture.root(), ConfigScope::Repository).unwrap().mode(), "working-tree");
+    fixture.remove("new.txt");
+    let error = pinned.resolve(fixture.root(), ConfigScope::Repository).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NothingToReview);
 }

@@ -1,4 +1,4 @@
-//! What a slash command answers.
+//! The answers of slash commands.
 
 use std::ffi::OsString;
 use std::time::Instant;
@@ -44,7 +44,7 @@ pub(super) fn fit(shown: &Shown) -> String {
     format!("{}{line}\n… {rest} more characters; to see all of it, {}.\n", &text[..cut], shown.whole)
 }
 
-/// Carries a command out; whatever fails is told in the answer.
+/// Runs a command. A failure becomes part of the answer.
 pub(super) fn carry_out(app: &App, slash: Slash, arguments: &str) -> Shown {
     let words = one_line(arguments, 60);
     let mut whole =
@@ -94,7 +94,7 @@ fn answer(app: &App, slash: Slash, arguments: &str, whole: &mut String) -> Resul
     }
 }
 
-/// Refuses what would not be for a person, or not of this session.
+/// Refuses output for programs, and other directories than the session's.
 fn for_people(cli: &Cli) -> Result<(), Failure> {
     let text = match &cli.command {
         Command::Review(flags) => flags.out.format() == args::Format::Text,
@@ -104,7 +104,7 @@ fn for_people(cli: &Cli) -> Result<(), Failure> {
         _ => !cli.wants_json(),
     };
     if !text {
-        return Err(Failure::usage("a slash command writes for people")
+        return Err(Failure::usage("a slash command prints text for people")
             .with_hint("the same command of `codex-companion` in a terminal writes the other forms"));
     }
     if cli.global.cwd.is_some() {
@@ -114,7 +114,7 @@ fn for_people(cli: &Cli) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A command's answer and what went wrong, as one text.
+/// A command's output and its failure, as one text.
 fn told(answer: Answer) -> String {
     let mut text = answer.stdout;
     if let Some(failure) = &answer.failure {
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_long_ends_with_where_the_rest_is() {
+    fn long_output_ends_with_how_to_see_the_rest() {
         let fit = |text: String| fit(&Shown::new(text, "run `it`".to_owned()));
         assert_eq!(fit("short\n".to_owned()), "short\n");
         assert_eq!(fit(" \n".to_owned()), "codex-companion had nothing to say.\n");

@@ -1,11 +1,11 @@
 //! Slash commands of an agent's plugin: `hook prompt-expansion`, which gets a command's arguments, and `slash`, which the command's
 //! file runs.
 //!
-//! No form of `$ARGUMENTS` in a command file is verbatim, but what the hook is told is (observed on Claude Code 2.1.197). So the
-//! hook stores the arguments for the session, and `slash` takes them. A command whose output only the user wants is answered by the
-//! hook itself: the host shows the answer as it is and asks no model. Everything else goes on to `slash`, whose output
-//! becomes the model's to read. Whatever happens, there is an answer, in time, and the exit code is 0: the host shows nothing of a
-//! command that fails.
+//! No form of `$ARGUMENTS` in a command file is verbatim, but the hook's input is (observed on Claude Code 2.1.197). So the hook
+//! stores the arguments for the session, and `slash` takes them. A command whose output only the user wants is answered by the
+//! hook itself: the host shows the answer as it is and asks no model. The other commands run as `slash`, whose output
+//! the model reads. There is always an answer, in time, and the exit code is 0: the host shows nothing of a command that
+//! fails.
 
 mod answer;
 pub(super) mod stored;
@@ -22,9 +22,9 @@ use self::stored::Stored;
 use super::{Answer, App};
 use codex_base::text::one_line;
 
-/// How long a slash command is waited for at most, whatever the settings say: hosts end what runs for 120 s.
+/// The longest wait for a slash command, regardless of the settings: hosts end what runs for 120 s.
 const MOST: Duration = Duration::from_secs(100);
-/// How much longer one may take that does not look at the clock itself; hosts end what runs for 120 s.
+/// How much longer a command may take that does not check the limit itself.
 const BACKSTOP: Duration = Duration::from_secs(8);
 
 /// A slash command.
@@ -36,7 +36,7 @@ struct Slash {
     command: &'static str,
     /// Whether the hook answers it.
     by_hook: bool,
-    /// Whether it is more than a look.
+    /// Whether it changes anything.
     changes: bool,
 }
 
@@ -57,10 +57,10 @@ fn find(name: &str) -> Option<Slash> {
     COMMANDS.iter().find(|slash| slash.name == name).copied()
 }
 
-/// What is kept for the next prompt: commands whose output only the user has seen.
+/// The purpose of the stored list of commands whose output only the user has seen.
 const SEEN: &str = "seen";
 
-/// Answers `hook prompt-expansion`: `app` is in the host's folder and knows its session.
+/// Answers `hook prompt-expansion`: `app` is in the host's directory and has its session.
 pub(super) fn expansion(app: &App, name: &str, arguments: &str) -> String {
     // A plugin's commands are called `plugin:command`.
     let name = name.rsplit(':').next().unwrap_or(name);
@@ -75,7 +75,7 @@ pub(super) fn expansion(app: &App, name: &str, arguments: &str) -> String {
         return String::new();
     }
     let shown = respond(app, slash, arguments);
-    // A host that runs the command's file all the same gets the same again, unless that would do something twice.
+    // A host that runs the command's file all the same gets the same answer again, unless it would change something twice.
     if slash.changes {
         stored.take(slash.name);
     }
@@ -85,7 +85,7 @@ pub(super) fn expansion(app: &App, name: &str, arguments: &str) -> String {
     format!("{}\n", json!({ "decision": "block", "reason": fit(&shown) }))
 }
 
-/// What the model is told at the next prompt about commands whose output only the user has seen.
+/// The context for the model at the next prompt, about commands whose output only the user has seen.
 pub(super) fn seen(app: &App) -> Option<String> {
     let commands = open(app)?.take(SEEN)?;
     let commands: Vec<&str> = commands.lines().rev().take(5).collect();
@@ -113,7 +113,7 @@ pub(super) fn run(app: &App, name: &str) -> Answer {
 }
 
 const NO_ARGUMENTS: &str =
-    "The words behind this command did not reach codex-companion, so nothing was done.";
+    "The arguments of this command did not reach codex-companion, so nothing was done.";
 
 /// Why nothing is stored, and what to do.
 fn nowhere(app: &App) -> &'static str {
@@ -137,10 +137,10 @@ pub(super) fn tell(line: &str) -> String {
     format!("{}\n", json!({ "systemMessage": one_line(line, 400) }))
 }
 
-/// Runs a command to its end or ours: on a thread of its own, so that neither a fault nor a wait in it keeps the answer.
+/// Runs a command on a thread of its own, so that neither a fault nor a wait in it delays the answer.
 fn respond(app: &App, slash: Slash, arguments: &str) -> Shown {
     let mut app = app.clone();
-    // Settings that cannot be read are told by the command, where they matter.
+    // Settings that cannot be read are reported by the command, where they matter.
     let limit = app.settings(None, None).unwrap_or_default().timeouts.slash_wait.min(MOST);
     (app.limit, app.global.quiet) = (Some(limit), true);
     let arguments = arguments.to_owned();
@@ -150,10 +150,7 @@ fn respond(app: &App, slash: Slash, arguments: &str) -> Shown {
     match answers.recv_timeout(limit + BACKSTOP) {
         Ok(shown) => shown,
         Err(RecvTimeoutError::Timeout) => Shown::new(
-            format!(
-                "/codex:{} is not done yet, and is no longer waited for: it may still go on.\n",
-                slash.name
-            ),
+            format!("/codex:{} is not done yet, and is no longer waited for: it may continue.\n", slash.name),
             "run `codex-companion status` in a terminal".to_owned(),
         ),
         Err(RecvTimeoutError::Disconnected) => Shown::new(

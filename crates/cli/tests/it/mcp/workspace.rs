@@ -46,7 +46,7 @@ fn the_clients_roots_are_where_calls_work() {
     let outside = client.call("task", &json!({"prompt": "x", "workspace": real(&stranger)}));
     assert!(Client::text(&outside).contains("outside of the client's roots"), "{outside}");
     let nowhere = client.call("task", &json!({"prompt": "x", "workspace": "no-such-folder"}));
-    assert!(Client::text(&nowhere).contains("no folder"), "{nowhere}");
+    assert!(Client::text(&nowhere).contains("no directory"), "{nowhere}");
     client.finish();
     bed.nothing_left();
 }
