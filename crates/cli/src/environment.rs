@@ -1,15 +1,18 @@
-//! The environment variables that matter to us, read in one place.
+//! The environment variables of this program, read in one place.
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::settings::{PluginOptions, Timeouts, Variables, variable};
+use crate::settings::Variables;
 
-/// What the environment says. An empty variable counts as one that is not set.
+/// The values of the environment. An empty variable counts as not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Environment {
-    /// The session that we work for: `CODEX_COMPANION_SESSION_ID`, else `CLAUDE_CODE_SESSION_ID`.
+    /// The session of the calling agent: `CODEX_COMPANION_SESSION_ID`, else `CLAUDE_CODE_SESSION_ID`.
     pub session_id: Option<String>,
     /// `CODEX_COMPANION_TRANSCRIPT_PATH`: the session's transcript.
     pub transcript_path: Option<PathBuf>,
@@ -19,7 +22,7 @@ pub struct Environment {
     pub app_server_endpoint: Option<String>,
     /// `CODEX_HOME`.
     pub codex_home: Option<PathBuf>,
-    /// `CLAUDE_ENV_FILE`: where a session's exports go.
+    /// `CLAUDE_ENV_FILE`: the file for a session's exports.
     pub claude_env_file: Option<PathBuf>,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
@@ -29,7 +32,7 @@ pub struct Environment {
     pub log_file: Option<PathBuf>,
     /// `PATH`, for finding programs.
     pub path: Option<OsString>,
-    /// The user's home folder.
+    /// The user's home directory.
     pub home: Option<PathBuf>,
     /// `XDG_STATE_HOME`, or on Windows `LOCALAPPDATA`.
     pub state_home: Option<PathBuf>,
@@ -37,22 +40,28 @@ pub struct Environment {
     pub config_home: Option<PathBuf>,
     /// The variables that set settings.
     pub variables: Variables,
+    /// The names of the variables above that are set.
+    pub names: BTreeSet<String>,
 }
 
 impl Environment {
-    /// The environment of this process. Nothing else in this program reads it.
+    /// Reads the environment of this process. Nothing else in this program reads it.
     #[must_use]
     pub fn from_process() -> Self {
         Self::from_lookup(|name| std::env::var_os(name))
     }
 
-    /// The environment that a lookup of variables gives.
+    /// Reads the environment by a lookup function.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
-        let value = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let names = RefCell::new(BTreeSet::new());
+        let value = |name: &str| {
+            let value = lookup(name).filter(|value| !value.is_empty())?;
+            names.borrow_mut().insert(name.to_owned());
+            Some(value)
+        };
         let path = |name: &str| value(name).map(PathBuf::from);
         let text = |name: &str| value(name).map(|value| value.to_string_lossy().into_owned());
-        let timeout = |key: &'static str| Some((key, value(&variable(key))?));
-        Self {
+        let mut environment = Self {
             session_id: text("CODEX_COMPANION_SESSION_ID").or_else(|| text("CLAUDE_CODE_SESSION_ID")),
             transcript_path: path("CODEX_COMPANION_TRANSCRIPT_PATH"),
             state_dir: path("CODEX_COMPANION_STATE_DIR"),
@@ -66,24 +75,15 @@ impl Environment {
             home: path(if cfg!(windows) { "USERPROFILE" } else { "HOME" }),
             state_home: path(if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_STATE_HOME" }),
             config_home: path(if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" }),
-            variables: Variables {
-                codex: path("CODEX_COMPANION_CODEX"),
-                model: text("CODEX_COMPANION_MODEL"),
-                effort: text("CODEX_COMPANION_EFFORT"),
-                review_gate: text("CODEX_COMPANION_REVIEW_GATE").is_some_and(|value| value == "true"),
-                timeouts: Timeouts::KEYS.iter().filter_map(|key| timeout(key)).collect(),
-                options: PluginOptions {
-                    model: text("CLAUDE_PLUGIN_OPTION_MODEL"),
-                    effort: text("CLAUDE_PLUGIN_OPTION_EFFORT"),
-                    review_gate: text("CLAUDE_PLUGIN_OPTION_REVIEW_GATE")
-                        .is_some_and(|value| value == "true"),
-                },
-            },
-        }
+            variables: Variables::from_lookup(value),
+            names: BTreeSet::new(),
+        };
+        environment.names = names.into_inner();
+        environment
     }
 
-    /// The folder for our state: `CODEX_COMPANION_STATE_DIR`, else `codex-companion` where the system keeps state. `None`
-    /// without a home. It does not depend on variables that only some of our callers have.
+    /// The state directory: `CODEX_COMPANION_STATE_DIR`, otherwise `codex-companion` in the system's directory for state. `None`
+    /// without a home. It depends on no variable that only some callers set.
     #[must_use]
     pub fn state_root(&self) -> Option<PathBuf> {
         if let Some(dir) = &self.state_dir {
@@ -92,21 +92,21 @@ impl Environment {
         Some(self.system_folder(&self.state_home, ".local/state")?.join("codex-companion"))
     }
 
-    /// The user's settings file, whether or not it is there. `None` without a home.
+    /// The path of the user's settings file, which need not exist. `None` without a home.
     #[must_use]
     pub fn settings_file(&self) -> Option<PathBuf> {
         let folder = self.system_folder(&self.config_home, ".config")?;
         Some(folder.join("codex-companion").join("config.toml"))
     }
 
-    /// Codex's home: `CODEX_HOME`, else `.codex` in the user's home. `None` without a home.
+    /// Codex's home: `CODEX_HOME`, otherwise `.codex` in the user's home. `None` without a home.
     #[must_use]
     pub fn codex_home(&self) -> Option<PathBuf> {
         self.codex_home.clone().or_else(|| Some(self.home.as_ref()?.join(".codex")))
     }
 
     fn system_folder(&self, named: &Option<PathBuf>, default: &str) -> Option<PathBuf> {
-        // The XDG specification has relative paths ignored.
+        // The XDG specification says to ignore relative paths.
         if let Some(named) = named.as_ref().filter(|path| path.is_absolute()) {
             return Some(named.clone());
         }
@@ -130,12 +130,12 @@ pub fn secret_values() -> Vec<String> {
 /// The working directory of this process.
 ///
 /// # Errors
-/// When it is gone or cannot be entered.
+/// It was deleted or cannot be entered.
 pub fn working_directory() -> std::io::Result<PathBuf> {
     std::env::current_dir()
 }
 
-/// The system's folder for temporary files.
+/// The system's directory for temporary files.
 #[must_use]
 pub fn temporary_folder() -> PathBuf {
     std::env::temp_dir()
@@ -144,7 +144,7 @@ pub fn temporary_folder() -> PathBuf {
 /// The file of this program.
 ///
 /// # Errors
-/// When the operating system does not tell.
+/// The operating system does not report it.
 pub fn this_program() -> std::io::Result<PathBuf> {
     std::env::current_exe()
 }
@@ -168,25 +168,27 @@ mod tests {
     }
 
     #[test]
-    fn our_session_variable_wins() {
+    fn our_session_variable_overrides_that_of_claude_code() {
         let both = [("CLAUDE_CODE_SESSION_ID", "theirs"), ("CODEX_COMPANION_SESSION_ID", "ours")];
         assert_eq!(environment(&both).session_id.as_deref(), Some("ours"));
         assert_eq!(environment(&both[..1]).session_id.as_deref(), Some("theirs"));
     }
 
     #[test]
-    fn timeouts_keep_their_words() {
+    fn variables_of_settings_keep_their_text() {
         let environment =
             environment(&[("CODEX_COMPANION_IDLE_TIMEOUT_MS", "x"), ("CODEX_COMPANION_BROKER_IDLE_MS", "7")]);
         assert_eq!(
-            environment.variables.timeouts,
+            environment.variables.values,
             [("idle_timeout_ms", "x".into()), ("broker_idle_ms", "7".into())]
         );
+        let names: Vec<_> = environment.names.iter().map(String::as_str).collect();
+        assert_eq!(names, ["CODEX_COMPANION_BROKER_IDLE_MS", "CODEX_COMPANION_IDLE_TIMEOUT_MS"]);
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]
     #[test]
-    fn d34_folders_follow_the_conventions_and_nothing_else() {
+    fn d34_directories_follow_the_conventions_and_nothing_else() {
         let home = ("HOME", "/home/me");
         let root = |variables: &[(&str, &str)]| environment(variables).state_root().unwrap();
         assert_eq!(root(&[home]), PathBuf::from("/home/me/.local/state/codex-companion"));

@@ -1,18 +1,17 @@
-//! The parts of the `codex-companion` command that can be told apart from its running.
+//! The front end of the `codex-companion` program.
 //!
-//! This library is internal: it exists so that the pure parts of the command line have tests and so that the
-//! binary stays a few lines long. Nothing here is a stable interface; whoever wants to embed the work itself takes
-//! the libraries that the binary stands on.
+//! This library is internal: it exists so that the parts of the command line have tests. Nothing here is a stable
+//! interface. To embed reviews and tasks, use `codex-companion-core`.
 //!
-//! Every module is values in, values out. What touches the world does so in one place each: the environment in
-//! [`environment::Environment::from_process`], standard input and output in [`stdio`], and the terminal's width in
-//! [`progress::terminal_width`].
+//! The environment is read in [`environment::Environment::from_process`], standard input and output are used in
+//! [`stdio`], and the width of the terminal is read in [`progress::terminal_width`].
 //!
-//! - [`args`]: what was asked, from the words of the command line; [`prompt`]: prompts, byte for byte
-//! - [`environment`] and [`settings`]: what is set outside of the command line, and who wins
+//! - [`args`]: the arguments of the command line; [`prompt`]: prompts, byte for byte
+//! - [`environment`] and [`settings`]: what is set outside of the command line
 //! - [`sanitize`]: model text made safe to print; [`render`]: reports that are not reviews, as text or JSON
 //! - [`progress`]: what is printed while a turn runs; [`diagnostics`]: the log; [`redact`]: secrets kept out of it
 //! - [`exit`]: exit codes and the one error type
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 pub mod args;
 pub mod commands;

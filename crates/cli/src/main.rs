@@ -10,21 +10,22 @@ use codex_companion::exit::{Exit, Failure};
 use codex_companion::stdio::Output;
 use codex_companion::{VERSION, commands, render, stdio};
 
+#[expect(clippy::disallowed_methods, reason = "the program's own arguments")]
 fn main() -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
-    // Before anything else is set up: a version must cost no more than a process.
+    // First: a version must cost no more than a process.
     if matches!(&argv[..], [_, flag] if flag == "--version" || flag == "-V") {
         return match Output::new(io::stdout().lock()).write(&format!("codex-companion {VERSION}\n")) {
             Ok(()) => Exit::Done.into(),
             Err(failure) => Exit::from(&failure).into(),
         };
     }
-    // What `demo` starts where there is no Codex; a stand-in for `codex app-server`, so it is called the same.
+    // `demo` starts this without a Codex: a replacement for `codex app-server` with the same arguments.
     if matches!(&argv[..], [_, command] if command == "app-server") {
         return commands::serve_demo();
     }
     let environment = Environment::from_process();
-    // What `--background` starts.
+    // `--background` starts these.
     if let [_, command, words @ ..] = &argv[..] {
         if command == commands::worker::STARTER {
             return commands::worker::start(words);
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         }
     }
     let mut as_json = None;
-    // Hooks run at every turn of an agent: they do without the command line's definition.
+    // Hooks run at every turn of an agent: they are parsed without clap's definition, which takes time to build.
     let done = match args::hook(&argv) {
         Some(cli) => answer(commands::run(cli, &environment), false, &environment),
         None => run(&argv, &environment, &mut as_json),
@@ -47,13 +48,13 @@ fn main() -> ExitCode {
         Err(failure) => {
             let exit = Exit::from(&failure);
             tracing::error!(code = exit.code(), kind = failure.kind().as_str(), "{failure}");
-            tell(&failure, as_json.unwrap_or_else(|| args::asks_for_json(&argv)), &environment);
+            print_failure(&failure, as_json.unwrap_or_else(|| args::asks_for_json(&argv)), &environment);
             exit.into()
         }
     }
 }
 
-/// `as_json` is set once it is known how an error is to be told.
+/// `as_json` is set as soon as the format of errors is known.
 fn run(argv: &[OsString], environment: &Environment, as_json: &mut Option<bool>) -> Result<Exit, Failure> {
     let colour = io::stdout().is_terminal() && !environment.no_color;
     let parsed = match args::parse(argv, None, colour)? {
@@ -72,7 +73,7 @@ fn run(argv: &[OsString], environment: &Environment, as_json: &mut Option<bool>)
     answer(commands::run(*cli, environment), json, environment)
 }
 
-/// Writes what a command has to say.
+/// Writes the output of a command.
 fn answer(
     answer: Result<commands::Answer, Failure>,
     json: bool,
@@ -81,16 +82,16 @@ fn answer(
     let answer = answer?;
     Output::new(io::stdout().lock()).write(&answer.stdout)?;
     if let Some(failure) = &answer.failure {
-        // The document of `--json` holds it already.
+        // The document of `--json` has it already.
         if !json {
-            tell(failure, false, environment);
+            print_failure(failure, false, environment);
         }
     }
     Ok(answer.exit)
 }
 
-/// Tells a failure once: as a document on standard output, or in words on standard error.
-fn tell(failure: &Failure, as_json: bool, environment: &Environment) {
+/// Prints a failure once: as a document on standard output, or as text on standard error.
+fn print_failure(failure: &Failure, as_json: bool, environment: &Environment) {
     if as_json {
         let _ = Output::new(io::stdout().lock()).write(&render::failure_json(failure));
     } else {

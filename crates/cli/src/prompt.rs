@@ -1,7 +1,7 @@
 //! Prompts, byte for byte.
 //!
-//! A prompt comes from the words behind the flags, from a file, or from a piped standard input, and goes to Codex as it
-//! came: nothing is trimmed, unquoted or searched for flags.
+//! A prompt comes from the words after the options, from a file, or from a piped standard input. It is sent to Codex
+//! unchanged: nothing is trimmed, unquoted or searched for options.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,7 +15,7 @@ use codex_companion_core::{MAX_PROMPT_CHARS, check_prompt_length};
 use crate::exit::{Failure, Kind};
 use crate::stdio::{self, Unread};
 
-/// Where the prompt is to be found.
+/// The arguments for a prompt.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Prompt")]
 pub struct PromptArgs {
@@ -30,18 +30,18 @@ pub struct PromptArgs {
 /// Where a prompt comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// It stood on the command line.
+    /// The command line.
     Words(String),
-    /// It is in a file.
+    /// A file.
     File(PathBuf),
-    /// It is piped in.
+    /// A pipe on standard input.
     Stdin,
-    /// There is none.
+    /// No source.
     None,
 }
 
 impl PromptArgs {
-    /// Where the prompt comes from: words, else the file, else standard input when that `is_piped`.
+    /// Returns where the prompt comes from: words, otherwise the file, otherwise standard input if that `is_piped`.
     ///
     /// One word is kept byte for byte, several are joined by single spaces. With words or a file, standard input is
     /// never touched.
@@ -63,7 +63,7 @@ impl PromptArgs {
     }
 }
 
-/// How long standard input may be silent.
+/// How long a read of standard input waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// Before its first byte.
@@ -94,10 +94,12 @@ impl Source {
             },
             Self::File(path) => {
                 let origin = path.display().to_string();
-                // Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
+                // Checked before it is opened: opening a pipe without a writer would wait forever.
                 let open = path.metadata().and_then(|data| {
-                    let regular =
-                        data.is_file().then_some(()).ok_or_else(|| io::Error::other("it is no regular file"));
+                    let regular = data
+                        .is_file()
+                        .then_some(())
+                        .ok_or_else(|| io::Error::other("it is not a regular file"));
                     regular.and_then(|()| File::open(&path))
                 });
                 let file = open.map_err(|error| {
@@ -126,9 +128,9 @@ fn read_stdin(stdin: impl Read + Send + 'static, patience: Patience) -> Result<O
         Ok(bytes) => Ok(Some(bytes)),
         Err(Unread::Silent(limit)) if patience.optional && limit == patience.first => Ok(None),
         Err(Unread::Silent(limit)) => {
-            let message = format!("standard input is open, and nothing came on it for {} s", limit.as_secs());
+            let message = format!("standard input is open, but no data arrived for {} s", limit.as_secs());
             Err(Failure::new(Kind::Prompt, message).with_hint(
-                "close it (`< /dev/null`), or name the prompt on the command line or with --prompt-file",
+                "close it (`< /dev/null`), or give the prompt on the command line or with --prompt-file",
             ))
         }
         Err(Unread::Failed(error)) => Err(cannot_read("standard input", error)),
@@ -136,8 +138,9 @@ fn read_stdin(stdin: impl Read + Send + 'static, patience: Patience) -> Result<O
 }
 
 fn too_much(origin: &str) -> Failure {
-    let message =
-        format!("the prompt from {origin} has more than the {MAX_PROMPT_CHARS} characters that Codex takes");
+    let message = format!(
+        "the prompt from {origin} has more than the {MAX_PROMPT_CHARS} characters that Codex accepts"
+    );
     Failure::new(Kind::PromptTooLong, message)
         .with_hint("put the long part into a file of the repository and name that file in the prompt")
 }
@@ -161,7 +164,7 @@ mod tests {
     const PATIENT: Patience =
         Patience { first: Duration::from_secs(60), between: Duration::from_secs(60), optional: false };
 
-    /// A pipe that nobody writes to and nobody closes: what programs leave to those that they start.
+    /// A pipe without data that stays open: some programs start others with such a standard input.
     #[test]
     fn a_silent_pipe_ends_the_wait() {
         let hasty =
@@ -171,7 +174,7 @@ mod tests {
         let (reader, _open) = std::io::pipe().unwrap();
         let failure = Source::Stdin.read(reader, Patience { optional: false, ..hasty }).unwrap_err();
         assert!(failure.to_string().contains("standard input is open"), "{failure}");
-        // What has begun must end: half a prompt is none.
+        // Half a prompt is not a prompt.
         let (reader, mut other) = std::io::pipe().unwrap();
         std::io::Write::write_all(&mut other, b"half of it").unwrap();
         let hasty = Patience { between: Duration::from_millis(30), ..hasty };
@@ -208,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn d16_what_is_piped_in_is_kept() {
+    fn d16_piped_text_is_unchanged() {
         let big = "0123456789".repeat(30_000);
         for text in [" \n lead\r\nand trail \n", "\u{feff}bom", big.as_str()] {
             assert_eq!(
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused() {
+    fn a_prompt_that_cannot_be_sent_is_an_error() {
         let failure = Source::Stdin.read(&b"abc\xff"[..], PATIENT).unwrap_err();
         assert_eq!(failure.to_string(), "the prompt from standard input is not UTF-8 (byte 3)");
 
@@ -237,7 +240,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_word_that_is_not_utf8_is_refused() {
+    fn a_word_that_is_not_utf8_is_an_error() {
         use std::os::unix::ffi::OsStringExt;
         let args = PromptArgs { words: vec![OsString::from_vec(vec![b'a', 0xff])], ..PromptArgs::default() };
         assert_eq!(args.source(false).unwrap_err().to_string(), "the prompt from an argument is not UTF-8");

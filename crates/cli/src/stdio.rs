@@ -1,4 +1,4 @@
-//! Standard input and output, as programs that start us leave them: late, closed, or not blocking.
+//! Standard input and output, which the program that started this one may leave late, closed, or non-blocking.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::thread;
@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use crate::exit::{Failure, Kind};
 
-/// How long a standard input that must hold something may be silent.
+/// How long a read of required input waits for data.
 pub const PATIENCE: Duration = Duration::from_secs(600);
-/// The most bytes that a prompt of the most characters that Codex takes can have, flags before it included.
+/// The most bytes of the longest prompt that Codex accepts, with its options.
 pub const MOST: usize = 5 * 1_048_576;
-/// How long to wait before trying again where a descriptor that should block does not.
+/// The time between two attempts on a descriptor that does not block.
 const RETRY: Duration = Duration::from_millis(2);
 
-/// Reads to the end, however late the writer is and whether or not the descriptor blocks.
-///
-/// Whoever started us may have set `O_NONBLOCK` on the pipe that we share; then a read says "would block" where it
-/// should wait.
+/// Reads to the end, even if the descriptor does not block: the program that started this one can have set `O_NONBLOCK`
+/// on the shared pipe, and a read then returns "would block" instead of waiting.
 ///
 /// # Errors
-/// What the reader says, other than "would block" and "interrupted".
+/// The reader's errors, except "would block" and "interrupted".
 pub fn read_to_end(mut reader: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
@@ -32,7 +30,7 @@ pub fn read_to_end(mut reader: impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether whoever was to read our standard output has closed it. Never where nobody was: a file, or nothing.
+/// Whether the reader of standard output has closed it. `false` for a file or a closed descriptor.
 #[cfg(unix)]
 #[must_use]
 pub fn reader_is_gone() -> bool {
@@ -44,17 +42,17 @@ pub fn reader_is_gone() -> bool {
         && looked[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
-/// Whether whoever was to read our standard output has closed it: here it shows only in writing.
+/// Whether the reader of standard output has closed it: on this system only a write shows it.
 #[cfg(not(unix))]
 #[must_use]
 pub fn reader_is_gone() -> bool {
     false
 }
 
-/// Reads what there is, waiting for it however the descriptor is set; nothing at the end.
+/// Reads the available bytes, and waits for some, even if the descriptor does not block. Returns 0 at the end.
 ///
 /// # Errors
-/// What the reader says, other than "would block" and "interrupted".
+/// The reader's errors, except "would block" and "interrupted".
 pub fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match reader.read(buffer) {
@@ -64,21 +62,21 @@ pub fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize>
     }
 }
 
-/// Why a read was given up.
+/// Why a read ended early.
 #[derive(Debug)]
 pub enum Unread {
-    /// Nothing came for so long.
+    /// No data arrived for this long.
     Silent(Duration),
-    /// More came than was to be read.
+    /// There was more data than allowed.
     TooMuch,
-    /// What the reader says.
+    /// The reader failed.
     Failed(io::Error),
 }
 
-/// Reads to the end, unless nothing comes for `first`, or nothing more for `between`, or more than `most` bytes come: a program that starts us may leave
-/// us a pipe that nobody ever closes.
+/// Reads to the end, unless no data arrives for `first`, no more for `between`, or more than `most` bytes arrive: the
+/// program that started this one can leave a pipe open that is never closed.
 ///
-/// The reading goes on in a thread of its own, which a given-up read leaves blocked until the process ends.
+/// A separate thread reads. If the read ends early, the thread stays blocked until the process exits.
 ///
 /// # Errors
 /// [`Unread`].
@@ -119,7 +117,7 @@ pub fn read_within(
 /// Reads the raw argument string of `--arguments-stdin`.
 ///
 /// # Errors
-/// What the reader says, and bytes that are not UTF-8.
+/// The reader's errors, and bytes that are not UTF-8.
 pub fn read_arguments(reader: impl Read + Send + 'static) -> Result<String, Failure> {
     let bytes = read_within(reader, PATIENCE, PATIENCE, MOST).map_err(|unread| {
         let message = "cannot read the arguments from standard input";
@@ -129,7 +127,7 @@ pub fn read_arguments(reader: impl Read + Send + 'static) -> Result<String, Fail
                 Failure::new(Kind::PromptTooLong, format!("{message}: more than {MOST} bytes"))
             }
             Unread::Silent(limit) => {
-                Failure::new(Kind::Prompt, format!("{message}: nothing came for {} s", limit.as_secs()))
+                Failure::new(Kind::Prompt, format!("{message}: no data arrived for {} s", limit.as_secs()))
             }
         }
     })?;
@@ -139,7 +137,7 @@ pub fn read_arguments(reader: impl Read + Send + 'static) -> Result<String, Fail
     })
 }
 
-/// Where answers go. A reader that went away is no error: what it did not want to see is dropped in silence.
+/// The output of a command. A reader that closes it is not an error: the rest is discarded.
 #[derive(Debug)]
 pub struct Output<W> {
     writer: W,
@@ -155,7 +153,7 @@ impl<W: Write> Output<W> {
     /// Writes the whole text and flushes it.
     ///
     /// # Errors
-    /// What keeps it from being written, other than that nobody reads any more.
+    /// A write error, except that the reader has closed the output.
     pub fn write(&mut self, text: &str) -> Result<(), Failure> {
         self.write_bytes(text.as_bytes())
     }
@@ -178,7 +176,7 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// Whether the reader has gone.
+    /// Whether the reader has closed the output.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.closed
@@ -252,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn d06_a_late_writer_is_waited_for() {
+    fn d06_a_read_waits_for_a_late_writer() {
         let late = [
             Err(ErrorKind::WouldBlock),
             Ok(3),
@@ -274,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_left_is_no_error() {
+    fn a_closed_reader_is_not_an_error() {
         let mut output = Output::new(Scripted::new(&[Ok(2), Err(ErrorKind::BrokenPipe)]));
         output.write("hello").unwrap();
         assert!(output.is_closed());

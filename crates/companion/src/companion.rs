@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::codex::{self, Codex, ThreadChoice};
 use crate::error::{Error, Kind, Result};
 use crate::jobs::Jobs;
-use crate::settings::{Flags, PROJECT_FILE, Settings, SettingsFile, Variables};
+use crate::settings::{Flags, Origins, PROJECT_FILE, Settings, SettingsFile, Variables};
 use crate::{StateDir, Workspace};
 
 /// The surroundings of all operations: directories, variables and programs. Everything is optional; an operation that needs
@@ -141,6 +141,18 @@ impl Companion {
     /// # Errors
     /// When a settings file cannot be read, or has an invalid value.
     pub fn settings(&self, workspace: Option<&Path>, flags: Flags) -> Result<Settings> {
+        self.settings_with_origins(workspace, flags).map(|(settings, _)| settings)
+    }
+
+    /// The settings of a work tree, and where each value comes from.
+    ///
+    /// # Errors
+    /// As [`Companion::settings`].
+    pub fn settings_with_origins(
+        &self,
+        workspace: Option<&Path>,
+        flags: Flags,
+    ) -> Result<(Settings, Origins)> {
         let user = match &self.user_settings {
             Some(file) => SettingsFile::read(file)?,
             None => None,
@@ -149,7 +161,7 @@ impl Companion {
             Some(root) => SettingsFile::read(&root.join(PROJECT_FILE))?,
             None => None,
         };
-        Settings::resolve(user.as_ref(), project.as_ref(), &self.variables, flags)
+        Settings::resolve_with_origins(user.as_ref(), project.as_ref(), &self.variables, flags)
     }
 
     /// Codex with its own process, to be started in `root`. A relative path of the program is relative to `directory`.

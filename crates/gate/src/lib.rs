@@ -29,6 +29,7 @@
 //! - Changes that are made while a reviewer reads are not part of the verdict; the next request sees them.
 //!
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 mod decide;
 mod decision;

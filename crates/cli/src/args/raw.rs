@@ -71,6 +71,11 @@ fn flag<'a>(
     if !takes_value {
         return Ok(&text[end..]);
     }
+    // A value that can be omitted is not the next flag.
+    let optional = is_optional(command, &text[..name_end]);
+    if optional && name_end == end && text[end..].trim_start().starts_with('-') {
+        return Ok(&text[end..]);
+    }
     let attached = name_end < end;
     let after = if attached { &text[name_end..] } else { text[end..].trim_start() };
     if after.is_empty() {
@@ -84,6 +89,13 @@ fn flag<'a>(
 fn takes_value(command: &Command, is_it: impl Fn(&clap::Arg) -> bool) -> bool {
     let found = command.get_arguments().find(|arg| is_it(arg));
     found.is_some_and(|arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append))
+}
+
+/// Whether the value of a long flag can be omitted.
+fn is_optional(command: &Command, flag: &str) -> bool {
+    let named = |arg: &&clap::Arg| arg.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long));
+    let range = command.get_arguments().find(named).and_then(clap::Arg::get_num_args);
+    range.is_some_and(|range| range.min_values() == 0)
 }
 
 /// The value at the beginning of a text, without its quotes, and the text after it.
@@ -115,6 +127,7 @@ mod tests {
             .arg(Arg::new("model").short('m').long("model"))
             .arg(Arg::new("config").short('c').long("config").action(ArgAction::Append))
             .arg(Arg::new("write").short('w').long("write").action(ArgAction::SetTrue))
+            .arg(Arg::new("report").long("report").num_args(0..=1))
     }
 
     #[track_caller]
@@ -141,6 +154,9 @@ mod tests {
         check("- a list item", &[], "- a list item");
         check("--unknown thing", &["--unknown"], "thing");
         check("--model", &["--model"], "");
+        check("--report", &["--report"], "");
+        check("--report --write x", &["--report", "--write"], "x");
+        check("--report file x", &["--report", "file"], "x");
         check("--write=x y", &["--write=x"], "y");
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use codex_companion_mcp::McpServer;
 
@@ -22,14 +22,14 @@ pub(super) fn run(app: &App) -> Result<Answer, Failure> {
 /// Makes the paths of the codex program absolute: calls work in other directories.
 fn anchored(app: &App) -> App {
     let mut app = app.clone();
-    let absolute = |codex: &mut PathBuf, cwd: &Path| {
-        if codex.components().count() > 1 {
-            *codex = cwd.join(&*codex);
-        }
-    };
-    let cwd = app.cwd.clone();
-    for codex in [&mut app.global.codex, &mut app.environment.variables.codex].into_iter().flatten() {
-        absolute(codex, &cwd);
+    let absolute = |codex: &Path| (codex.components().count() > 1).then(|| app.cwd.join(codex));
+    let flag = app.global.codex.as_deref().and_then(absolute);
+    let variable = app.environment.variables.value("codex").map(Path::new).and_then(absolute);
+    if flag.is_some() {
+        app.global.codex = flag;
+    }
+    if let (Some(path), Some(value)) = (variable, app.environment.variables.value_mut("codex")) {
+        *value = path.into();
     }
     app
 }

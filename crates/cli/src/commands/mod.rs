@@ -33,7 +33,7 @@ use crate::args::{Cli, Command, GlobalArgs, RunArgs};
 use crate::environment::{Environment, temporary_folder, this_program, working_directory};
 use crate::exit::{Exit, Failure, Kind};
 use crate::progress::StderrProgress as Progress;
-use crate::settings::{Flags, Settings};
+use crate::settings::{Flags, Origins, Settings};
 use crate::{VERSION, args, diagnostics, progress, signals};
 
 pub use demo::serve as serve_demo;
@@ -181,6 +181,15 @@ impl App {
 
     /// The settings of a work tree.
     fn settings(&self, root: Option<&Path>, run: Option<&RunArgs>) -> Result<Settings, Failure> {
+        self.settings_with_origins(root, run).map(|(settings, _)| settings)
+    }
+
+    /// The settings of a work tree, with the origin of each value.
+    fn settings_with_origins(
+        &self,
+        root: Option<&Path>,
+        run: Option<&RunArgs>,
+    ) -> Result<(Settings, Origins), Failure> {
         let mut flags = Flags { codex: self.global.codex.clone(), ..Flags::default() };
         if let Some(run) = run {
             flags.model.clone_from(&run.model);
@@ -188,7 +197,11 @@ impl App {
             flags.broker = run.broker.map(Into::into);
             flags.timeout = run.timeout_ms.map(Duration::from_millis);
         }
-        self.companion().settings(root, flags)
+        let (settings, origins) = self.companion().settings_with_origins(root, flags)?;
+        for (key, origin) in &origins {
+            tracing::info!(key, %origin, "setting");
+        }
+        Ok((settings, origins))
     }
 
     /// The codex program, as it is to be started in `root`.

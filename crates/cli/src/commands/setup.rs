@@ -1,4 +1,6 @@
-//! `setup`: is Codex there, signed in and usable, and what to do if not.
+//! `setup`: checks that Codex is installed, signed in and usable, and says what to do if not.
+
+mod report;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use super::{Answer, App, block_on, work_tree};
 use crate::args::SetupArgs;
 use crate::exit::{Exit, Failure, Kind};
 use crate::render::{self, Auth, SetupReport, Tool};
+use crate::settings::Settings;
 use codex_base::text::one_line;
 use codex_companion_core::codex::{self, Codex};
 use codex_companion_core::{SessionRuntime, Stop};
@@ -24,11 +27,15 @@ use codex_companion_core::{SessionRuntime, Stop};
 const PACKAGE: &str = "@openai/codex";
 
 pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
-    // First: settings that cannot be read must not keep the gate on.
+    // First: invalid settings must not keep the gate on.
     let toggled = (flags.enable_review_gate || flags.disable_review_gate)
         .then(|| super::gate::set(app, flags.enable_review_gate))
         .transpose()?;
-    let settings = app.settings(None, None)?;
+    let settings = match app.settings(None, None) {
+        // A report is for what does not work, settings included.
+        Err(_) if flags.report.is_some() => Settings::default(),
+        settings => settings?,
+    };
     let mut report = SetupReport {
         session_runtime: SessionRuntime::new(app.listening_broker(&work_tree(&app.cwd)).as_ref()),
         ..SetupReport::default()
@@ -40,12 +47,12 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         None => Tool { available: false, detail: "npm is not in PATH".to_owned() },
     };
     report.actions_taken.extend(toggled);
-    // Before anything is told of the gate: its setting is taken over as well.
+    // Before the gate is reported: its setting is imported as well.
     if let Some(folder) = &flags.import_jobs {
         let imported = import(app, folder)?;
         report.actions_taken.push(imported);
     }
-    // A folder for state that cannot be told has no gate in it.
+    // Without a state directory there is no gate.
     if let Ok(jobs) = app.jobs() {
         report.review_gate_enabled = super::gate::is_on(app, &jobs)?;
         app.report_notices(&jobs);
@@ -67,6 +74,9 @@ pub(super) fn run(app: &App, flags: &SetupArgs) -> Result<Answer, Failure> {
         }
     }
     report.ready = report.codex.available && report.auth.logged_in;
+    if let Some(file) = &flags.report {
+        return report::write(app, &report, file.as_deref());
+    }
     let exit = if report.ready { Exit::Done } else { Exit::Unavailable };
     Ok(Answer { stdout: render::setup(&report, flags.out.json), exit, failure: None })
 }
@@ -83,7 +93,7 @@ fn import(app: &App, directory: &Path) -> Result<String, Failure> {
     Ok(format!("imported {count} job{} of codex-plugin-cc", if count == 1 { "" } else { "s" }))
 }
 
-/// Starts Codex once, and asks it what there is to know.
+/// Starts Codex once, and asks for its version and account.
 fn inspect(
     app: &App,
     program: PathBuf,
@@ -151,7 +161,7 @@ fn auth(asked: &Asked) -> Auth {
         Err(why) => {
             return Auth {
                 provider,
-                detail: format!("Codex did not say who is signed in: {why}"),
+                detail: format!("Codex did not report its account: {why}"),
                 source: "app-server".to_owned(),
                 ..Auth::default()
             };
@@ -172,7 +182,7 @@ fn auth(asked: &Asked) -> Auth {
             let name = provider.as_deref().unwrap_or("in use");
             (None, format!("the provider {name} needs no OpenAI account"))
         }
-        _ => (None, "nobody is signed in".to_owned()),
+        _ => (None, "not signed in".to_owned()),
     };
     Auth {
         available: true,
@@ -186,7 +196,7 @@ fn auth(asked: &Asked) -> Auth {
     }
 }
 
-/// Installs Codex with npm. What npm says goes to stderr.
+/// Installs Codex with npm. npm's output goes to stderr.
 fn install(app: &App, npm: OsString) -> Result<(), Failure> {
     app.note(&format!("installing {PACKAGE} with npm"));
     let mut command = std::process::Command::new(npm);
@@ -194,7 +204,7 @@ fn install(app: &App, npm: OsString) -> Result<(), Failure> {
         .args(["install", "--global", PACKAGE])
         .stdin(Stdio::null())
         .stdout(Stdio::from(std::io::stderr()));
-    let hint = format!("run `npm install -g {PACKAGE}` by hand to see why");
+    let hint = format!("run `npm install -g {PACKAGE}` to see the reason");
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => {
@@ -202,7 +212,7 @@ fn install(app: &App, npm: OsString) -> Result<(), Failure> {
                 .with_hint(hint))
         }
         Err(error) => {
-            Err(Failure::new(Kind::CodexMissing, "npm could not be started").with_hint(hint).caused_by(error))
+            Err(Failure::new(Kind::CodexMissing, "npm cannot be started").with_hint(hint).caused_by(error))
         }
     }
 }

@@ -6,7 +6,7 @@ use super::SetupReport;
 use crate::sanitize::one_line;
 
 pub(super) fn setup(report: &SetupReport) -> String {
-    let available = |yes| if yes { "there" } else { "missing" };
+    let available = |yes| if yes { "available" } else { "missing" };
     let account = match (report.auth.available, report.auth.logged_in) {
         (true, true) => "signed in",
         (true, false) => "not signed in",

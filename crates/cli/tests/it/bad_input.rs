@@ -123,8 +123,8 @@ fn what_never_ends_is_not_read_to_its_end() {
     let (bed, codex) = Bed::scripted(Script::new());
     let fifo = bed.repo.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    bed.run(&["task", "--prompt-file", fifo.to_str().unwrap()]).exits(2).says(&["no regular file"]);
-    bed.run(&["task", "--prompt-file", "/dev/zero"]).exits(2).says(&["no regular file"]);
+    bed.run(&["task", "--prompt-file", fifo.to_str().unwrap()]).exits(2).says(&["not a regular file"]);
+    bed.run(&["task", "--prompt-file", "/dev/zero"]).exits(2).says(&["not a regular file"]);
     std::fs::rename(&fifo, bed.repo.path().join(".codex-companion.toml")).unwrap();
     bed.run(&["task", "x"]).exits(2).says(&[".codex-companion.toml"]);
     std::fs::remove_file(bed.repo.path().join(".codex-companion.toml")).unwrap();

@@ -95,3 +95,53 @@ fn a_full_disk_ends_the_log_and_not_the_command() {
     let run = bed.run(&["-v", "--log", "/dev/full", "task", PROMPT]).exits(0);
     assert_eq!(run.stderr.matches("the log is incomplete").count(), 1, "{}", run.stderr);
 }
+
+/// Everything that could be secret is planted; nothing of it is in the report.
+#[test]
+fn a_report_has_the_state_and_no_secret() {
+    let (bed, _codex) = bed();
+    let config = bed.home.path().join(".config/codex-companion");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(
+        config.join("config.toml"),
+        "model = \"m-1\"\ngate_reviewer = [\"review\", \"--api-key=planted-key-of-a-reviewer\"]\n",
+    )
+    .unwrap();
+    bed.run(&["task", PROMPT]).exits(0);
+    let bed = bed.env("CODEX_COMPANION_EFFORT", "high").env("CODEX_COMPANION_SESSION_ID", "planted-session");
+    let file = bed.home.path().join("report.txt");
+    bed.run(&["setup", "--report", file.to_str().unwrap()]).exits(0);
+    let report = fs::read_to_string(&file).unwrap();
+    for expected in [
+        concat!("codex-companion       ", env!("CARGO_PKG_VERSION")),
+        "git version",
+        "model                 \"m-1\"  [~/.config/codex-companion/config.toml]",
+        "effort                \"high\"  [CODEX_COMPANION_EFFORT]",
+        "idle_timeout_ms       600000  [default]",
+        "  CODEX_COMPANION_EFFORT\n",
+        "  CODEX_COMPANION_SESSION_ID\n",
+        "jobs completed        1",
+        "last errors",
+    ] {
+        assert!(report.contains(expected), "no {expected:?} in {report}");
+    }
+    for secret in ["planted", bed.home.path().to_str().unwrap(), "someone@"] {
+        assert!(!report.contains(secret), "{secret} is in {report}");
+    }
+    // The same on standard output; an existing file is never replaced.
+    let run = bed.run(&["setup", "--report"]).exits(0);
+    assert!(run.stdout.starts_with("codex-companion report\n"), "{run:?}");
+    bed.run(&["setup", "--report", file.to_str().unwrap()])
+        .exits(2)
+        .says(&["cannot write the report", "help: "]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), report);
+}
+
+#[test]
+fn a_report_is_written_when_the_settings_are_invalid() {
+    let (bed, _codex) = bed();
+    bed.repo.write(".codex-companion.toml", "\nmodle = \"planted\"\n");
+    let run = bed.run(&["setup", "--report"]).exits(0);
+    assert!(run.stdout.contains(".codex-companion.toml:2: unknown key `modle`"), "{run:?}");
+    assert!(!run.stdout.contains("planted"), "{run:?}");
+}

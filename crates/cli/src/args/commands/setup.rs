@@ -9,7 +9,7 @@ use super::common::JsonArgs;
 /// `setup`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  codex-companion setup\n  codex-companion setup --json\n  codex-companion setup --enable-review-gate"
+    after_help = "Examples:\n  codex-companion setup\n  codex-companion setup --json\n  codex-companion setup --enable-review-gate\n  codex-companion setup --report report.txt"
 )]
 pub struct SetupArgs {
     /// Review every turn in this workspace before it ends
@@ -24,6 +24,9 @@ pub struct SetupArgs {
     /// Import the jobs that codex-plugin-cc recorded in DIR (the directory with its state.json)
     #[arg(long, value_name = "DIR")]
     pub import_jobs: Option<PathBuf>,
+    /// Write a report for bug reports to FILE, or to standard output: versions, settings, state, errors; no secrets
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "json")]
+    pub report: Option<Option<PathBuf>>,
     /// Output.
     #[command(flatten)]
     pub out: JsonArgs,

@@ -30,7 +30,7 @@ const MODEL: &str = "scripted-model";
 pub(super) fn run(app: &App) -> Result<Answer, Failure> {
     let repository = Repository::create(app.environment.path.as_deref())?;
     let root = repository.path();
-    let named = app.global.codex.as_deref().or(app.environment.variables.codex.as_deref());
+    let named = app.global.codex.as_deref().or(app.environment.variables.value("codex").map(Path::new));
     let real = match (named, codex::locate(named, app.environment.path.as_deref())) {
         (_, Ok(program)) => Some(program),
         (Some(_), Err(failure)) => return Err(failure),

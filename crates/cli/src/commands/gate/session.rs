@@ -65,14 +65,14 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
 
 /// Appends the exports that are not there yet: the hook runs again when a session is resumed, cleared or compacted.
 fn export(file: &Path, input: &Input, environment: &Environment) -> io::Result<()> {
-    let options = &environment.variables.options;
-    let gate = options.review_gate.then_some("true");
+    let options = &environment.variables;
+    let gate = options.option("review_gate").filter(|value| *value == "true");
     let variables = [
         ("CODEX_COMPANION_SESSION_ID", input.session()),
         ("CODEX_COMPANION_TRANSCRIPT_PATH", input.transcript()),
         // What hooks are told of the plugin's options, and shells are not.
-        ("CLAUDE_PLUGIN_OPTION_MODEL", options.model.as_deref()),
-        ("CLAUDE_PLUGIN_OPTION_EFFORT", options.effort.as_deref()),
+        ("CLAUDE_PLUGIN_OPTION_MODEL", options.option("model")),
+        ("CLAUDE_PLUGIN_OPTION_EFFORT", options.option("effort")),
         ("CLAUDE_PLUGIN_OPTION_REVIEW_GATE", gate),
     ];
     let known = match std::fs::read_to_string(file) {
