@@ -24,6 +24,10 @@ lint:
 bench name *flags:
     cargo bench --package companion-benches --bench {{name}} -- {{flags}}
 
+# Compare instruction counts and ratios with the baseline (`just measure table` writes docs/performance.md)
+measure *command="check":
+    cargo measure {{command}}
+
 # Build the API documentation and the book (needs `cargo install mdbook`)
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps

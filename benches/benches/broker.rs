@@ -7,6 +7,7 @@
 //! - `line/8MB`: one message of eight million bytes.
 //! - Besides, because criterion knows means only: the percentiles of a round trip on one core, and the processor time of
 //!   the broker's thread for 100,000 messages; printed, and left for `cargo measure table`.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

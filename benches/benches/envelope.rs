@@ -1,4 +1,5 @@
 //! Scanning envelopes: against a whole parse, and by length.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
 //! Framing: against a bare newline scan over the same bytes, and by length.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 use std::hint::black_box;
 

@@ -1,6 +1,7 @@
 //! The job store: what durability costs beside the syncs that it needs, and what looking costs.
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 use std::fs;
 use std::hint::black_box;

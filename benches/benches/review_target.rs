@@ -1,6 +1,7 @@
 //! What `codex-review-target` takes, beside what the git commands take that a caller would otherwise run.
 //!
 //! `cargo bench -p companion-benches --bench review_target`; the repositories are made at the first run.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 #[path = "../src/bin/workloads/look.rs"]
 mod look;

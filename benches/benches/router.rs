@@ -1,5 +1,6 @@
 //! The broker's router alone, without sockets: a message to its owner, and a request with its answer; beside the router
 //! that makes a tree of every message.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 use std::hint::black_box;
 

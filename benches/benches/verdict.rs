@@ -1,4 +1,5 @@
 //! How fast an answer is read: the time that matters for answers of tens of megabytes.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
 //! What the benches share. No more than is light to link: each bench is optimised with all that this crate uses.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 pub mod routing;
 pub mod storing;

@@ -1,8 +1,10 @@
 //! `cargo xtask dist`: what a release of this platform consists of, under `target/dist/`.
 //!
 //! An archive (program, completions, manual pages, the Claude Code plugin, licences), the packages for npm, a bill of
-//! materials and checksums. All are made from the same commit byte for byte alike: entries are sorted, times are the
+//! materials and checksums. They are reproducible: entries are sorted, times are the
 //! commit's (or `SOURCE_DATE_EPOCH`), and no path of this machine is compiled in.
+//!
+//! cargo-dist was rejected: its npm package downloads the program when it is installed, and its archives are not reproducible.
 
 use crate::program::Outcome;
 
@@ -18,6 +20,8 @@ pub(crate) fn run() -> Outcome {
 
 #[cfg(feature = "tools")]
 mod archive;
+#[cfg(feature = "tools")]
+mod graph;
 #[cfg(feature = "tools")]
 mod make;
 #[cfg(feature = "tools")]

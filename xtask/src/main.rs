@@ -2,11 +2,11 @@
 //!
 //! One module per command. No shell is involved: every program is started with its arguments as a list.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 mod api;
 mod claude;
 mod dist;
-mod graph;
 mod leftovers;
 mod suite;
 

@@ -4,6 +4,7 @@
 //! the results become one table of ratios. gungraun would count instructions too, but needs a runner program of the same
 //! version installed; callgrind is called directly instead.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 mod bench;
 mod overhead;

@@ -13,7 +13,7 @@
 //! - [`process`]: which process, is it alive, signals to exactly that one
 //!
 //! Nothing here reads the environment, the home directory or the terminal.
-
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod duration;

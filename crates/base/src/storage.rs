@@ -80,6 +80,7 @@ impl Storage for Disk {
         file.sync_all()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place that renames")]
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }

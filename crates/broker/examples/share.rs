@@ -7,6 +7,7 @@
 //! The first run starts the broker: this same program, as `share --serve DIRECTORY PROGRAM`. Later runs find it. It ends by
 //! itself when it has been idle for some minutes.
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use std::error::Error;
 use std::path::Path;

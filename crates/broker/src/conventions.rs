@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn methods_have_the_right_kind() {
         let check = |method: &str, expected: MethodKind| {
-            assert_eq!(CodexConventions::new().method_kind(method), expected, "{method}")
+            assert_eq!(CodexConventions::new().method_kind(method), expected, "{method}");
         };
         check("initialize", MethodKind::Handshake);
         check("turn/start", MethodKind::StartTurn);

@@ -98,6 +98,7 @@
 //!   respond is reported, not replaced.
 //!
 //! The messages on the wire are specified in `docs/broker-protocol.md` of the repository.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 pub mod conventions;
 pub mod router;

@@ -34,6 +34,7 @@ impl Log {
             *file = None;
             let mut old = self.path.clone().into_os_string();
             old.push(".1");
+            #[expect(clippy::disallowed_methods, reason = "a log need not survive a crash")]
             drop(std::fs::rename(&self.path, old));
             *file = append(&self.path);
         }

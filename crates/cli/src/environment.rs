@@ -1,4 +1,5 @@
 //! The environment variables of this program, read in one place.
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

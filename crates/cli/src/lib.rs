@@ -11,6 +11,7 @@
 //! - [`sanitize`]: model text made safe to print; [`render`]: reports that are not reviews, as text or JSON
 //! - [`progress`]: what is printed while a turn runs; [`diagnostics`]: the log; [`redact`]: secrets kept out of it
 //! - [`exit`]: exit codes and the one error type
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 pub mod args;
 pub mod commands;

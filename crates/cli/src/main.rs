@@ -10,6 +10,7 @@ use codex_companion::exit::{Exit, Failure};
 use codex_companion::stdio::Output;
 use codex_companion::{VERSION, commands, render, stdio};
 
+#[expect(clippy::disallowed_methods, reason = "the program's own arguments")]
 fn main() -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
     // First: a version must cost no more than a process.

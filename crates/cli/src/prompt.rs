@@ -138,8 +138,9 @@ fn read_stdin(stdin: impl Read + Send + 'static, patience: Patience) -> Result<O
 }
 
 fn too_much(origin: &str) -> Failure {
-    let message =
-        format!("the prompt from {origin} has more than the {MAX_PROMPT_CHARS} characters that Codex accepts");
+    let message = format!(
+        "the prompt from {origin} has more than the {MAX_PROMPT_CHARS} characters that Codex accepts"
+    );
     Failure::new(Kind::PromptTooLong, message)
         .with_hint("put the long part into a file of the repository and name that file in the prompt")
 }

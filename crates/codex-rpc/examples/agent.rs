@@ -1,5 +1,6 @@
 //! An agent: it sends a prompt to Codex, prints what happens meanwhile, and prints the answer.
 //! `cargo run -p codex-rpc --example agent -- codex "What does this repository do?"`
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example prints what it received")]
 
 use std::error::Error;

@@ -55,6 +55,7 @@
 //!
 //! Without features there are [`message`], [`protocol`] and [`turn`]: no tokio, no I/O.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 mod setters;
 #[cfg(feature = "client")]

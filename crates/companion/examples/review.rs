@@ -1,4 +1,5 @@
 //! A review from the change to the job record: `review REPOSITORY CODEX STATE_DIRECTORY` prints SARIF.
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use std::error::Error;
 use std::path::PathBuf;

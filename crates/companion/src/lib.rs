@@ -14,6 +14,7 @@
 //!   ([`Companion`]). Signals are the caller's as well ([`Stop`]).
 //! - Hints of errors name commands of the `codex-companion` program.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 pub mod codex;
 pub mod gate;

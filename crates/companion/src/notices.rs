@@ -71,6 +71,7 @@ fn take_one(jobs: &Jobs, name: &str, session: Option<&str>, audience: Audience) 
         }
     };
     // Of several processes that see the file, one moves it.
+    #[expect(clippy::disallowed_methods, reason = "the rename decides which process has the file")]
     let claimed = if job.session_id.as_deref() == session {
         fs::remove_file(file).is_ok()
     } else {

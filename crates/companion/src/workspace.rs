@@ -47,6 +47,7 @@ mod tests {
         // Of a linked work tree `.git` is a file.
         std::fs::write(outer.join("inner/.git"), "gitdir: elsewhere").unwrap();
         assert_eq!(Workspace::find(&inner).root(), outer.join("inner"));
-        assert_eq!(Workspace::find(&outer.join("missing")).root(), outer.join("missing"));
+        // A directory that does not exist belongs to the workspace that would contain it.
+        assert_eq!(Workspace::find(&outer.join("missing")).root(), outer);
     }
 }

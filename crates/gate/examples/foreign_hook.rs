@@ -2,6 +2,7 @@
 //! `{finished, say}`. Try it twice, and then with another `tree`:
 //! `echo '{"chat":"7","retry":false,"tree":"f00d","said":"Done."}' | cargo run -p codex-gate --features store --example
 //! foreign_hook -- state`
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 use std::{env, error::Error, io, time::Duration};
 
 use codex_gate::*;

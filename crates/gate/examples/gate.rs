@@ -1,6 +1,7 @@
 //! A gate for scripts and CI jobs: Codex reads a change, and the exit code says whether work may continue: 0 yes, 4 no, 6 there
 //! is no verdict. Verdicts are kept in a directory, so that a commit is reviewed once:
 //! `git diff origin/main | cargo run -p codex-gate --features store --example gate -- codex .gate "$(git rev-parse HEAD)"`
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 use std::{env, error::Error, io, io::Write as _, process::ExitCode, time::Duration};
 
 use codex_gate::*;

@@ -11,6 +11,7 @@
 //! Kill a worker with `kill -9`, and look again.
 
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use std::error::Error;
 use std::path::Path;

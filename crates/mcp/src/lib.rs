@@ -14,6 +14,7 @@
 //! - Tools and resources only: no prompts, sampling or subscriptions, and no HTTP. The server is for the user who starts it.
 //! - Nothing waits for a client that does not read: answers go into a bounded queue whose overflow ends the connection.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 mod arguments;
 mod calls;

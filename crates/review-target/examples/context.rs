@@ -1,4 +1,5 @@
 //! Prints the text that would be sent to a reviewer: `cargo run --example context -- DIRECTORY [BASE]`.
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use codex_review_target::{CollectOptions, Inclusion, ResolveOptions, collect, resolve};
 

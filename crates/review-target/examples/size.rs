@@ -1,4 +1,5 @@
 //! Prints how big the change in a directory is: `cargo run --example size -- DIRECTORY`.
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use codex_review_target::{MeasureOptions, ResolveOptions, measure, recommend, resolve};
 

@@ -28,6 +28,7 @@
 //! The git library reads the user's git configuration as git does, unless [`ConfigScope::Repository`] is set. This crate
 //! itself reads no environment variable and writes no file.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 mod attributes;
 mod cancel;

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --example sarif -- /path/of/the/repository < review.txt > review.sarif
 //! ```
+#![allow(clippy::disallowed_methods, reason = "an example is a program of its own")]
 
 use std::io::{self, Read, Write};
 

@@ -30,6 +30,7 @@
 //!   has a verdict ([`Reading::Prose`]); only a reviewer that answers in JSON can approve.
 //! - Codex's text form is recognized as Codex 0.169.0 writes it. Another form is read as prose.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
 
 mod finding;
 mod prompt;

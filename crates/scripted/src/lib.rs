@@ -39,6 +39,7 @@
 //! # Ok::<(), std::io::Error>(()) })?;
 //! # Ok::<(), std::io::Error>(())
 //! ```
+#![allow(clippy::disallowed_methods, reason = "writes files of tests, which need not survive a crash")]
 
 pub mod app_server;
 pub mod home;

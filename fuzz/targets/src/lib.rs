@@ -3,6 +3,7 @@
 //! Each function takes any bytes and panics when what the libraries make of them is wrong, by an oracle that is not the
 //! code under test: a model, a round trip, `serde_json`, real git. `fuzz/fuzz_targets` hands them to libFuzzer; the test of
 //! this crate hands them the corpora that are checked in, with any compiler. `fuzz/README.md` lists them.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 #[path = "../../../crates/codex-rpc/tests/it/envelope_model.rs"]
 mod envelope_model;

@@ -8,10 +8,10 @@ use sha2::{Digest as _, Sha256};
 use toml::Table;
 
 use super::archive::{self, Entry};
+use super::graph::Graph;
 use super::npm::{self, Release};
 use super::time::Time;
 use super::{notices, sbom};
-use crate::graph::Graph;
 use crate::program::{self, Outcome};
 use crate::workspace::{self, Workspace};
 

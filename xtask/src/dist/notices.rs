@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::graph::{Graph, Package};
+use super::graph::{Graph, Package};
 
 const NAMES: &[&str] = &["license", "licence", "copying", "copyright", "notice", "unlicense"];
 
@@ -53,7 +53,7 @@ fn texts_of(package: &Package) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::tests::small;
+    use crate::dist::graph::tests::small;
 
     #[test]
     fn each_text_is_there_once_with_the_names_of_its_packages() {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use toml::Table;
 
+use super::graph::{Graph, Package};
 use super::time::Time;
-use crate::graph::{Graph, Package};
 use crate::program::Outcome;
 
 /// `graph` is what the program is built from on one platform; `lock` is `Cargo.lock`, which has the checksums.
@@ -108,7 +108,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::graph::tests::small;
+    use crate::dist::graph::tests::small;
 
     const LOCK: &str = "[[package]]\nname = \"left\"\nversion = \"1.0.0\"\nchecksum = \"abcd\"\n\n[[package]]\nname = \"ours\"\nversion = \"0.1.0\"\n";
 

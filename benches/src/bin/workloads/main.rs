@@ -8,6 +8,7 @@
 //! - `store STATE WORKSPACE`: makes a job store of 50 jobs with 1 MB of log each.
 //! - `lstat FOLDER`: asks the file system for each file that git tracks there.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for xtask and people")]
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 mod look;
 mod repositories;

@@ -1,6 +1,7 @@
 //! Tests of the broker, in one binary.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::disallowed_methods, reason = "tests write files and read their environment")]
 
 #[cfg(unix)]
 mod examples;

@@ -218,7 +218,7 @@ async fn a_server_that_cannot_be_started_is_reported() {
 async fn a_stopping_broker_waits_for_turns_without_a_client() {
     let gate = Gate::new();
     let broker = Inside::start(Script::new().turn(Turn::new([Step::hold(&gate)])), |options| {
-        options.drain_timeout = LIMIT
+        options.drain_timeout = LIMIT;
     });
     let mut options = ConnectOptions::new();
     options.leave_running = true;

@@ -1,6 +1,7 @@
 //! The program as a process: what only shows from outside.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::disallowed_methods, reason = "tests write files and read their environment")]
 
 mod bad_input;
 #[cfg(unix)]

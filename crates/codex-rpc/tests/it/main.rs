@@ -1,5 +1,6 @@
 //! Integration tests of `codex-rpc`: one binary, one module a theme.
 
+#![allow(clippy::disallowed_methods, reason = "tests write files and read their environment")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,

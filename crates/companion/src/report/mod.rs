@@ -70,7 +70,7 @@ impl Report {
                 Some(result) => {
                     let verdict = match result.verdict {
                         ReviewVerdict::Approve => "approve",
-                        _ => "needs attention",
+                        ReviewVerdict::NeedsAttention => "needs attention",
                     };
                     let count = result.findings.len();
                     let plural = if count == 1 { "" } else { "s" };

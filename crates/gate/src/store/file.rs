@@ -1,4 +1,8 @@
 //! The state in a file, under a lock, and a log of the decisions.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "renames under a lock; damaged files and old logs are moved aside"
+)]
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};

@@ -194,7 +194,7 @@ async fn a_review_that_is_dropped_stays_counted() {
     let mut work = work("1");
     let asked = async {
         while reviewer.0.load(Ordering::Relaxed) == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await; // sleep: polls a counter
         }
     };
     tokio::select! {

@@ -1,6 +1,7 @@
 //! Tests of the public interface.
 
 #![expect(clippy::unwrap_used, reason = "helpers outside of test functions unwrap too")]
+#![allow(clippy::disallowed_methods, reason = "tests write files and read their environment")]
 
 mod answers;
 #[cfg(feature = "store")]

@@ -93,3 +93,12 @@ fn tests_wait_for_states_and_not_for_time() {
     }
     assert_none(&problems);
 }
+
+/// git is read in process: a user's git configuration and hooks must not decide what is reviewed.
+#[test]
+fn review_target_starts_no_program() {
+    let sources =
+        files().iter().filter(|(path, _)| path.starts_with("crates/review-target/src/") && !is_test(path));
+    let starts = sources.filter(|(_, text)| text.contains("Command::new("));
+    assert_none(&starts.map(|(path, _)| format!("{path} starts a program")).collect::<Vec<_>>());
+}

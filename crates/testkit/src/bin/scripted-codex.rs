@@ -1,4 +1,5 @@
 //! A `codex` that answers from a script. See the module `program` of this package.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 use std::process::ExitCode;
 

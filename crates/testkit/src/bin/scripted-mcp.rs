@@ -1,5 +1,6 @@
 //! An MCP server on stdio with two tools that do nothing: `write`, which Codex asks about, and `look`, which is
 //! read-only.
+#![allow(clippy::disallowed_methods, reason = "a tool for developers")]
 
 use std::io::{BufRead as _, Write as _};
 

@@ -1,6 +1,7 @@
 //! Every target over its corpus, with any compiler: what fuzzing once found stays found.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "tests write files and read their environment")]
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

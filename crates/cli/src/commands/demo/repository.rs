@@ -1,4 +1,5 @@
 //! The throw-away repository of the demo: one commit, and one change that has a bug.
+#![expect(clippy::disallowed_methods, reason = "writes a throw-away repository, and starts git from PATH")]
 
 use std::ffi::OsStr;
 use std::ops::RangeInclusive;

@@ -43,6 +43,7 @@ impl Stored {
         written
     }
 
+    #[expect(clippy::disallowed_methods, reason = "notes of a session, which need not survive a crash")]
     fn write(&self, purpose: &str, text: &str) -> io::Result<()> {
         create_private_directory(&self.directory).map_err(PathError::into_source)?;
         self.sweep();

@@ -1,4 +1,4 @@
-//! The whole dependency graph, as `cargo metadata` tells it.
+//! What the program is built from, as `cargo metadata` and `cargo tree` report it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,37 +9,36 @@ use crate::program::{self, Outcome};
 use crate::workspace;
 
 /// Packages by cargo's id for them.
-pub(crate) struct Graph {
-    pub(crate) packages: BTreeMap<String, Package>,
+pub(super) struct Graph {
+    pub(super) packages: BTreeMap<String, Package>,
 }
 
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(not(feature = "tools"), expect(dead_code, reason = "some is for a release only"))]
-pub(crate) struct Package {
-    pub(crate) name: String,
-    pub(crate) version: String,
+pub(super) struct Package {
+    pub(super) name: String,
+    pub(super) version: String,
     /// The licence expression.
-    pub(crate) license: Option<String>,
-    pub(crate) description: Option<String>,
-    pub(crate) repository: Option<String>,
+    pub(super) license: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) repository: Option<String>,
     /// Where it comes from; None for what is in this repository.
-    pub(crate) source: Option<String>,
+    pub(super) source: Option<String>,
     /// Where its files are.
-    pub(crate) folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// What it is built from and with; not what its tests need.
-    pub(crate) builds_on: BTreeSet<String>,
+    pub(super) builds_on: BTreeSet<String>,
 }
 
 impl Graph {
     /// Asks cargo; `arguments` say for which features and platform.
-    pub(crate) fn read(arguments: &[&str]) -> Outcome<Self> {
+    pub(super) fn read(arguments: &[&str]) -> Outcome<Self> {
         let mut command = program::cargo();
         command.args(["metadata", "--format-version=1"]).args(arguments).current_dir(workspace::root());
         Self::parse(&program::output(&mut command)?)
             .ok_or_else(|| "`cargo metadata` has another shape than expected".to_owned())
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let metadata: Value = serde_json::from_str(text).ok()?;
         let mut packages = BTreeMap::new();
         for package in metadata["packages"].as_array()? {
@@ -74,7 +73,7 @@ impl Graph {
 
     /// Leaves only what is really built of `packages` on a platform ("all" for any). `cargo metadata` also tells of what
     /// stands in the lock file for features that are off; `cargo tree` does not.
-    pub(crate) fn keep_built(&mut self, packages: &[&str], platform: &str) -> Outcome {
+    pub(super) fn keep_built(&mut self, packages: &[&str], platform: &str) -> Outcome {
         let mut command = program::cargo();
         command.args(["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"]);
         command.args(["--target", platform]).args(packages.iter().flat_map(|name| ["--package", name]));
@@ -83,7 +82,7 @@ impl Graph {
     }
 
     /// `tree` has a package a line: name, version with a `v` before it, and more.
-    pub(crate) fn keep(&mut self, tree: &str) {
+    pub(super) fn keep(&mut self, tree: &str) {
         let built: BTreeSet<(&str, &str)> = tree
             .lines()
             .filter_map(|line| {
@@ -96,11 +95,11 @@ impl Graph {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// `ours` → `left` → `base 2`, `ours` → (to test) `right` → `base 1`.
-    pub(crate) fn small() -> Graph {
+    pub(super) fn small() -> Graph {
         let registry = r#""registry+https://example.org/index""#;
         let package = |id: &str, name: &str, version: &str, source: &str| {
             format!(
