@@ -104,6 +104,7 @@ pub struct Report<'a> {
     /// The reviewer's words, or why there is no verdict.
     pub reason: String,
     /// What to change.
+    #[serde(serialize_with = "crate::finding::serialize")]
     pub findings: &'a [Finding],
     /// [`Decision::rounds`].
     pub rounds: u32,

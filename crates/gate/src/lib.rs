@@ -56,13 +56,13 @@ mod command;
 mod recording;
 
 pub use async_trait::async_trait;
+pub use codex_review::{Finding, LineRange, Severity};
 #[cfg(feature = "command")]
 pub use command::CommandReviewer;
 pub use decide::{
     BeforeReview, PendingReview, decide_after, decide_before, decide_failed, decide_without_state,
 };
 pub use decision::{Decision, DecisionKind, Report, SkipReason};
-pub use finding::{Finding, Severity};
 pub use host::BadInput;
 pub use outcome::{FailureKind, NotReviewed, ReviewOutcome};
 pub use policy::{OnFailure, Policy, ReviewBudget, ReviewScope};

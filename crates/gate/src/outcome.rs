@@ -21,8 +21,8 @@ pub enum ReviewOutcome {
         /// Why, in the reviewer's words; may be empty.
         #[serde(default)]
         reason: String,
-        /// What to change, at most [`Finding::MAX`] items.
-        #[serde(default)]
+        /// What to change, at most [`Verdict::MAX_FINDINGS`] items.
+        #[serde(default, serialize_with = "crate::finding::serialize")]
         findings: Vec<Finding>,
     },
     /// There is no verdict. This never approves anything.

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::{Decision, DecisionKind, FailureKind, Finding, NotReviewed, OnFailure, Policy, SkipReason, text};
+use crate::{
+    Decision, DecisionKind, FailureKind, Finding, NotReviewed, OnFailure, Policy, SkipReason, Verdict, text,
+};
 
 /// The parts of the gate's sentences that depend on where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,18 +185,18 @@ fn with_reason(text: String, reason: &str) -> String {
 
 fn item(number: usize, finding: &Finding) -> String {
     let place =
-        finding.location().map(|place| format!(" {place}:", place = text::line(&place, Finding::FILE_BYTES)));
+        finding.location().map(|place| format!(" {place}:", place = text::line(&place, Verdict::FILE_BYTES)));
     let mut out = format!(
         "\n{number}. [{}]{} {}",
         finding.severity.as_str(),
         place.unwrap_or_default(),
-        text::line(&finding.title, Finding::TITLE_BYTES)
+        text::line(&finding.title, Verdict::TITLE_BYTES)
     );
     for line in text::block(&finding.body).lines().filter(|line| !line.trim().is_empty()) {
         let _ = write!(out, "\n   {}", line.trim_end());
     }
     if let Some(change) = &finding.recommendation {
-        let _ = write!(out, "\n   Change: {}", text::line(change, Finding::BODY_BYTES));
+        let _ = write!(out, "\n   Change: {}", text::line(change, Verdict::BODY_BYTES));
     }
     out
 }

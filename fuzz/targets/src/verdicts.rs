@@ -1,6 +1,6 @@
 //! Verdicts: none without its mark, as somebody reads who knows no Markdown.
 
-use codex_gate::{Finding, Verdict};
+use codex_gate::Verdict;
 use serde_json::Value;
 
 /// Any answer; what is not UTF-8 is replaced, as the reviewers' adapters do.
@@ -17,7 +17,10 @@ pub fn verdicts(data: &[u8]) {
             assert!(!blocks(&answer), "a line blocks");
         }
         Verdict::Block { reason, findings } => {
-            assert!(reason.len() <= Verdict::REASON_BYTES + '…'.len_utf8() && findings.len() <= Finding::MAX);
+            assert!(
+                reason.len() <= Verdict::REASON_BYTES + '…'.len_utf8()
+                    && findings.len() <= Verdict::MAX_FINDINGS
+            );
             assert!(says(&answer, "block"), "nothing blocks");
         }
         Verdict::Unparseable(why) => {

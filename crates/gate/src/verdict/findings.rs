@@ -1,5 +1,6 @@
 //! Reading findings out of the text behind a `BLOCK:` line.
 
+use super::Verdict;
 use super::mark::list_mark;
 use crate::{Finding, Severity, text};
 
@@ -21,20 +22,20 @@ pub(super) fn read(rest: &str) -> (String, Vec<Finding>) {
         let trimmed = line.trim();
         let mark = if indent <= 3 { list_mark(trimmed).or_else(|| trimmed.strip_prefix("* ")) } else { None };
         if let Some(item) = mark.filter(|_| indent < 2 || items.is_empty()) {
-            if items.len() == Finding::MAX {
+            if items.len() == Verdict::MAX_FINDINGS {
                 break;
             }
             items.push(item.to_owned());
         } else if let Some(item) = items.last_mut() {
-            if item.len() < 2 * Finding::BODY_BYTES {
+            if item.len() < 2 * Verdict::BODY_BYTES {
                 item.push('\n');
-                item.push_str(text::clip(trimmed, Finding::BODY_BYTES));
+                item.push_str(text::clip(trimmed, Verdict::BODY_BYTES));
             }
-        } else if !is_decoration(trimmed) && preamble.len() < super::Verdict::REASON_BYTES {
+        } else if !is_decoration(trimmed) && preamble.len() < Verdict::REASON_BYTES {
             if !preamble.is_empty() {
                 preamble.push('\n');
             }
-            preamble.push_str(text::clip(trimmed, super::Verdict::REASON_BYTES));
+            preamble.push_str(text::clip(trimmed, Verdict::REASON_BYTES));
         }
     }
     (preamble, items.iter().filter_map(|item| finding(item)).collect())
@@ -51,18 +52,18 @@ fn finding(item: &str) -> Option<Finding> {
     let (said, fix) = split_fix(rest);
     let (title, body) = said.split_once('\n').unwrap_or((said, ""));
     let title = title.trim().trim_end_matches(['*', '`']);
-    let mut finding = Finding::new(text::shorten(title, Finding::TITLE_BYTES));
+    let mut finding = Finding::new(text::shorten(title, Verdict::TITLE_BYTES));
     finding.severity = severity;
-    finding.body = match title.get(text::clip(title, Finding::TITLE_BYTES).len()..) {
+    finding.body = match title.get(text::clip(title, Verdict::TITLE_BYTES).len()..) {
         // A title that did not fit goes on in the body.
         Some(more) if !more.is_empty() => {
-            text::shorten(format!("…{more}\n{body}").trim(), Finding::BODY_BYTES)
+            text::shorten(format!("…{more}\n{body}").trim(), Verdict::BODY_BYTES)
         }
-        _ => text::shorten(body.trim(), Finding::BODY_BYTES),
+        _ => text::shorten(body.trim(), Verdict::BODY_BYTES),
     };
-    finding.recommendation = fix.map(|fix| text::shorten(fix, Finding::BODY_BYTES));
+    finding.recommendation = fix.map(|fix| text::shorten(fix, Verdict::BODY_BYTES));
     if let Some((file, lines)) = place {
-        finding = finding.at(text::clip(file, Finding::FILE_BYTES), Some(lines));
+        finding = finding.file(text::clip(file, Verdict::FILE_BYTES)).lines(lines.0..=lines.1);
     }
     let empty = finding.title.is_empty() && finding.body.is_empty() && finding.recommendation.is_none();
     (!empty || finding.file.is_some()).then_some(finding)
@@ -177,11 +178,11 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let rest = format!("{}\n", "x".repeat(5_000_000));
         let (preamble, findings) = read(&rest);
-        assert!(preamble.len() <= super::super::Verdict::REASON_BYTES && findings.is_empty());
+        assert!(preamble.len() <= Verdict::REASON_BYTES && findings.is_empty());
         let rest = format!("- {}\n", "y ".repeat(3_000)).repeat(100);
         let (_, findings) = read(&rest);
-        assert_eq!(findings.len(), Finding::MAX);
-        assert!(findings.iter().all(|found| found.title.len() <= Finding::TITLE_BYTES + 3));
-        assert!(findings.iter().all(|found| found.body.len() <= Finding::BODY_BYTES + 3));
+        assert_eq!(findings.len(), Verdict::MAX_FINDINGS);
+        assert!(findings.iter().all(|found| found.title.len() <= Verdict::TITLE_BYTES + 3));
+        assert!(findings.iter().all(|found| found.body.len() <= Verdict::BODY_BYTES + 3));
     }
 }

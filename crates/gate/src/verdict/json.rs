@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Findings {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Findings, A::Error> {
                 let mut findings = Vec::new();
-                while findings.len() < Finding::MAX {
+                while findings.len() < Verdict::MAX_FINDINGS {
                     match items.next_element::<Value>()? {
                         None => return Ok(Findings(findings)),
                         Some(value) => findings.extend(finding(&value)),
@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for Findings {
 /// A finding is a string, or an object with the members that reviewers commonly write.
 fn finding(value: &Value) -> Option<Finding> {
     if let Some(title) = value.as_str() {
-        return Some(Finding::new(text::shorten(title.trim(), Finding::TITLE_BYTES)));
+        return Some(Finding::new(text::shorten(title.trim(), Verdict::TITLE_BYTES)));
     }
     let object = value.as_object()?;
     let string = |names: &[&str], max| {
@@ -108,22 +108,23 @@ fn finding(value: &Value) -> Option<Finding> {
         let found = names.iter().find_map(|name| object.get(*name)?.as_u64());
         found.and_then(|found| u32::try_from(found).ok()).filter(|&line| line > 0)
     };
-    let body = string(&["body", "description", "message"], Finding::BODY_BYTES);
-    let title = string(&["title"], Finding::TITLE_BYTES);
+    let body = string(&["body", "description", "message"], Verdict::BODY_BYTES);
+    let title = string(&["title"], Verdict::TITLE_BYTES);
     let (title, body) = match (title, body) {
         (Some(title), body) => (title, body.unwrap_or_default()),
-        (None, Some(body)) => (text::shorten(&body, Finding::TITLE_BYTES), String::new()),
+        (None, Some(body)) => (text::shorten(&body, Verdict::TITLE_BYTES), String::new()),
         (None, None) => return None,
     };
     let mut finding = Finding::new(title);
     finding.body = body;
     finding.severity =
         string(&["severity", "priority"], 20).and_then(|word| Severity::from_word(&word)).unwrap_or_default();
-    finding.recommendation = string(&["recommendation", "fix", "suggestion"], Finding::BODY_BYTES);
-    if let Some(file) = string(&["file", "path"], Finding::FILE_BYTES) {
-        let start = number(&["line_start", "lineStart", "line"]);
-        finding =
-            finding.at(file, start.map(|start| (start, number(&["line_end", "lineEnd"]).unwrap_or(start))));
+    finding.recommendation = string(&["recommendation", "fix", "suggestion"], Verdict::BODY_BYTES);
+    if let Some(file) = string(&["file", "path"], Verdict::FILE_BYTES) {
+        finding = finding.file(file);
+        if let Some(start) = number(&["line_start", "lineStart", "line"]) {
+            finding = finding.lines(start..=number(&["line_end", "lineEnd"]).unwrap_or(start).max(start));
+        }
     }
     Some(finding)
 }
@@ -154,7 +155,7 @@ mod tests {
         else {
             panic!()
         };
-        assert_eq!(findings.len(), Finding::MAX);
+        assert_eq!(findings.len(), Verdict::MAX_FINDINGS);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Verdict {
         /// The rest of the deciding line and the text up to the first finding, at most
         /// [`Verdict::REASON_BYTES`]; may be empty.
         reason: String,
-        /// What to change, at most [`Finding::MAX`]; may be empty.
+        /// What to change, at most [`Verdict::MAX_FINDINGS`]; may be empty.
         findings: Vec<Finding>,
     },
     /// The answer is not a verdict. This is never an approval.
@@ -34,6 +34,14 @@ pub enum Verdict {
 impl Verdict {
     /// The most bytes of a reason.
     pub const REASON_BYTES: usize = 2_000;
+    /// The most findings that are kept of one answer: a reader of more acts on none of them.
+    pub const MAX_FINDINGS: usize = 20;
+    /// The most bytes of a finding's title.
+    pub const TITLE_BYTES: usize = 300;
+    /// The most bytes of a finding's body, and of its recommendation.
+    pub const BODY_BYTES: usize = 1_000;
+    /// The most bytes of a finding's file name.
+    pub const FILE_BYTES: usize = 500;
 
     /// Reads a whole answer. Never panics; takes time linear in the answer's length, and memory that does not
     /// grow with it.

@@ -1,6 +1,6 @@
 //! Answers as models write them, and what each means.
 
-use codex_gate::{Finding, Problem, Unparseable, Verdict};
+use codex_gate::{Problem, Unparseable, Verdict};
 use proptest::prelude::*;
 
 #[derive(Debug, PartialEq)]
@@ -205,7 +205,7 @@ fn length_costs_no_more_than_length() {
             assert!(reason.len() <= Verdict::REASON_BYTES + 3);
         }
         if let Verdict::Block { findings, .. } = &verdict {
-            assert!(findings.len() <= Finding::MAX);
+            assert!(findings.len() <= Verdict::MAX_FINDINGS);
         }
     }
 }

@@ -3,7 +3,8 @@
 use codex_gate::host::{StopEvent, claude, codex, exit, git};
 use codex_gate::{
     BeforeReview, Decision, DecisionKind, FailureKind, Finding, GateRequest, NotReviewed, Policy,
-    ReviewOutcome, Reviewed, SkipReason, TreeSnapshot, TurnPosition, Wording, decide_after, decide_before,
+    ReviewOutcome, Reviewed, SkipReason, TreeSnapshot, TurnPosition, Verdict, Wording, decide_after,
+    decide_before,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -19,8 +20,8 @@ fn decisions() -> Vec<(&'static str, Decision)> {
     let mut gate = Gate::new();
     gate.prompt("s", "0");
     let findings = vec![
-        Finding::new("stale entries are served").at("src/cache.rs", Some((10, 14))),
-        Finding::new("exits with 0 on errors").at("src/main.rs", Some((7, 7))),
+        Finding::new("stale entries are served").file("src/cache.rs").lines(10..=14),
+        Finding::new("exits with 0 on errors").file("src/main.rs").lines(7),
     ];
     let mut two = findings.clone();
     two[0].severity = codex_gate::Severity::High;
@@ -247,10 +248,11 @@ fn the_same_push_is_reviewed_once() {
 
 #[test]
 fn feedback_is_capped_and_says_so() {
-    let mut finding = Finding::new("t".repeat(Finding::TITLE_BYTES)).at("f.rs", Some((1, 1)));
+    let mut finding = Finding::new("t".repeat(Verdict::TITLE_BYTES)).file("f.rs").lines(1);
     finding.body = "b\u{1b}]0;x\u{7}\n".repeat(200);
-    finding.recommendation = Some("r".repeat(Finding::BODY_BYTES));
-    let outcome = ReviewOutcome::Block { reason: "w".repeat(2_000), findings: vec![finding; Finding::MAX] };
+    finding.recommendation = Some("r".repeat(Verdict::BODY_BYTES));
+    let outcome =
+        ReviewOutcome::Block { reason: "w".repeat(2_000), findings: vec![finding; Verdict::MAX_FINDINGS] };
     let mut gate = Gate::new();
     let decision = gate.stop("s", TurnPosition::First, "a", outcome);
     for max_bytes in [9_000, 2_000, 0] {
@@ -276,7 +278,7 @@ proptest! {
     fn what_is_said_is_clean(text in "[\\s\\S]{0,300}", what in 0..3) {
         let outcome = match what {
             0 => ReviewOutcome::Allow { reason: text },
-            1 => ReviewOutcome::Block { reason: text.clone(), findings: vec![Finding::new(text.clone()).at(text, None)] },
+            1 => ReviewOutcome::Block { reason: text.clone(), findings: vec![Finding::new(text.clone()).file(text)] },
             _ => NotReviewed::new(FailureKind::Failed, text).into(),
         };
         let mut gate = Gate::new();

@@ -80,7 +80,7 @@ pub(crate) fn allow() -> ReviewOutcome {
 pub(crate) fn block(reason: &str) -> ReviewOutcome {
     ReviewOutcome::Block {
         reason: reason.into(),
-        findings: vec![Finding::new("a fault").at("a.rs", Some((1, 2)))],
+        findings: vec![Finding::new("a fault").file("a.rs").lines(1..=2)],
     }
 }
 

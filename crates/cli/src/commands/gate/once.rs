@@ -209,7 +209,7 @@ fn report(label: &str, decision: &Decision) -> ReviewReport {
     let target = TargetSummary::new("gate", label).explicit(true);
     let mut report = ReviewReport::new(ReviewKind::Native, target);
     let result = |verdict, summary: &str, findings: &[Finding]| {
-        Review::new(verdict, summary).findings(findings.iter().map(finding).collect())
+        Review::new(verdict, summary).findings(findings.to_vec())
     };
     match &decision.kind {
         DecisionKind::Blocked { reason, findings } => {
@@ -227,15 +227,4 @@ fn report(label: &str, decision: &Decision) -> ReviewReport {
         }
     }
     report
-}
-
-fn finding(finding: &Finding) -> codex_review::Finding {
-    let severity = codex_review::Severity::from_name(finding.severity.as_str()).unwrap_or_default();
-    let start = finding.line_start.unwrap_or(1);
-    codex_review::Finding::new(&finding.title)
-        .severity(severity)
-        .body(&finding.body)
-        .file(finding.file.clone().unwrap_or_default())
-        .lines(start..=finding.line_end.unwrap_or(start).max(start))
-        .recommendation(finding.recommendation.clone().unwrap_or_default())
 }
