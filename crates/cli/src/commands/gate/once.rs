@@ -217,7 +217,7 @@ fn report(label: &str, decision: &Decision) -> ReviewReport {
         }
         DecisionKind::Allowed { reason } => report.result = Some(result(ReviewVerdict::Approve, reason, &[])),
         DecisionKind::Skipped(skip) => {
-            report.result = Some(result(ReviewVerdict::Approve, &skip.to_string(), &[]))
+            report.result = Some(result(ReviewVerdict::Approve, &skip.to_string(), &[]));
         }
         DecisionKind::NotReviewed { failure, .. } => {
             report.codex.status = 1;

@@ -89,7 +89,7 @@ fn settings(report: &mut Report, app: &App, workspace: &Workspace) {
             for key in KEYS {
                 let value = key.value(&settings).unwrap_or_else(|| format!("not set ({})", key.default));
                 let origin = origins.get(key.name).cloned().unwrap_or_default();
-                report.line(key.name, &format!("{value}  [{origin}]"));
+                report.line(key.name, &format!("{value} [{origin}]"));
             }
         }
         Err(failure) => report.line("invalid", &failure.to_string()),
