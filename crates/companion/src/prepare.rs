@@ -6,7 +6,7 @@ use codex_base::text::one_line;
 use codex_review_target::{ConfigScope, MeasureOptions, Recommendation, Target, measure, recommend};
 use codex_rpc::policy::{ToolPattern, ToolPatternError};
 
-use crate::codex::{Codex, Transport};
+use crate::codex::Codex;
 use crate::error::{Error, Kind, Result};
 use crate::request::{Approvals, Request, What};
 use crate::settings::Settings;
@@ -55,7 +55,7 @@ impl Companion {
             DEBUG,
             kind = request.kind(),
             target = target.as_ref().map(Target::mode),
-            broker = matches!(codex.transport, Transport::Broker(_)),
+            broker = matches!(codex.transport, crate::codex::Transport::Broker(_)),
             "request prepared"
         );
         Ok(Prepared::new(request, settings, codex, root, target, summary))
