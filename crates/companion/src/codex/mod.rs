@@ -1,6 +1,6 @@
 //! One run of Codex: start the app-server, open a thread, run a turn, end it.
 //!
-//! A caller describes a turn ([`TurnRequest`]) and gets what it came to ([`FinishedTurn`]), or an [`Error`](crate::Error)
+//! A caller describes a turn ([`TurnRequest`]) and gets what it came to ([`FinishedTurn`]), or an [`Error`]
 //! when no turn was started.
 
 mod broker;
