@@ -24,13 +24,13 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), PathError> {
     replace_through(&Disk, &temp, path, content)
 }
 
-/// Replaces the file at `path` as [`write`] does, for a caller that is the only writer of this file at the time, because it
+/// Replaces the file at `path` as [`write()`] does, for a caller that is the only writer of this file at the time, because it
 /// holds a lock.
 ///
 /// The temp file has a fixed name, `<path>.tmp`, so a crash leaves at most one, and the next write reuses it.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn replace(storage: &dyn Storage, path: &Path, content: &[u8]) -> Result<(), PathError> {
     replace_through(storage, &with_suffix(path, ".tmp"), path, content)
 }
