@@ -1,6 +1,6 @@
 use std::fs;
 
-use codex_job_store::{ErrorKind, Filter, LogLine, LogReader, Outcome, Retention, Status};
+use codex_job_store::{ErrorKind, Filter, JobOutcome, LogLine, LogReader, Retention, Status};
 
 use crate::support::{Home, all, assert_healthy, new_job};
 
@@ -60,7 +60,7 @@ fn the_jobs_of_the_node_plugin_are_taken_over() {
     let home = Home::new();
     let store = home.store();
     let ours = store.create(new_job("ours")).unwrap();
-    store.finish(&store.lease(&ours.id).unwrap(), &Outcome::completed()).unwrap();
+    store.lease(&ours.id).unwrap().finish(&JobOutcome::completed()).unwrap();
     let folder = reference(&home);
 
     let report = store.import_reference(&folder).unwrap();
@@ -84,8 +84,8 @@ fn the_jobs_of_the_node_plugin_are_taken_over() {
 
     let job = store.find("task-mbx1k2").unwrap();
     assert_eq!((job.summary.as_str(), job.workspace_root.as_str()), ("do it", "/w/app"));
-    assert_eq!((job.thread_id.as_deref(), job.session_id.as_deref()), (Some("t1"), Some("s1")));
-    let record = store.record(&job.id).unwrap();
+    assert_eq!((job.codex().thread_id.as_deref(), job.session_id.as_deref()), (Some("t1"), Some("s1")));
+    let record = store.recorded_record(&job.id).unwrap();
     assert_eq!(record.rendered.as_deref(), Some("done\n"));
     assert_eq!(record.request.unwrap().get(), r#"{"prompt":"do\nit"}"#);
     assert_eq!(record.result.unwrap().get(), r#"{"rawOutput":"done"}"#);
@@ -97,7 +97,7 @@ fn the_jobs_of_the_node_plugin_are_taken_over() {
     let again = store.import_reference(&folder).unwrap();
     assert!(again.imported.is_empty() && !again.config);
     assert_eq!(all(&store), jobs);
-    assert_eq!(store.prune(&Retention::count(1)).unwrap().len(), jobs.len() - 1);
+    assert_eq!(store.prune(&Retention::new().count(1)).unwrap().len(), jobs.len() - 1);
     assert_eq!(all(&store)[0].id, ours.id);
     assert_healthy(&home);
 }
@@ -128,7 +128,7 @@ fn a_folder_of_the_first_version_is_read_in_place() {
     fs::remove_file(home.jobs().join("task-mbx1k6-torn00.json")).unwrap();
     assert!(store.config().unwrap().stop_review_gate);
     assert_eq!(store.find("task-mbx1k2").unwrap().status, Status::Completed);
-    let look = store.look(&Filter::all()).unwrap();
+    let look = store.snapshot(&Filter::all()).unwrap();
     assert_eq!(look.jobs.len(), 5);
     store.create(new_job("new")).unwrap();
     assert!(store.config().unwrap().stop_review_gate);
