@@ -18,6 +18,7 @@ mod retention;
 mod steps;
 mod store;
 mod time;
+mod trace;
 mod view;
 mod watch;
 

@@ -11,6 +11,7 @@ use crate::job::{Job, Record, Status};
 use crate::options::Filter;
 use crate::steps::{JobOutcome, JobUpdate, NewJob};
 use crate::store::{Store, unknown};
+use crate::trace::event;
 use crate::view::{IndexState, Loaded, View, newer};
 use crate::watch::Watch;
 use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, LogWriter, Notice, Result, Timestamp};
@@ -178,6 +179,7 @@ impl Store {
             let _ = self.platform().storage.remove(&self.layout().lease(&id));
             return Err(error);
         }
+        event!(INFO, job = id.as_str(), kind = job.kind.as_str(), attempt = job.attempt, "job created");
         view.jobs.insert(id, job.clone());
         self.publish(&view);
         Ok(job)
@@ -254,6 +256,7 @@ impl Store {
         job.version = FORMAT_VERSION;
         job.started_at = Some(job.stamp(self.platform().clock.now()));
         self.write_record(&record)?;
+        event!(INFO, job = id.as_str(), "lease taken");
         if let Ok(mut view) = self.view_for_writing() {
             view.jobs.insert(id.clone(), record.job.clone());
             self.publish(&view);
@@ -415,6 +418,7 @@ impl Store {
             Err(_) => ended.job.sequence.saturating_add(1),
         };
         self.write_record(&ended)?;
+        event!(INFO, job = id.as_str(), status = ended.job.status.as_str(), "job ended");
         *record = ended;
         for path in [self.layout().lease(&id), self.layout().cancel(&id)] {
             // What stays is swept later: the record says that the job has ended.
@@ -498,6 +502,7 @@ impl Store {
         if record.job.status.is_final() {
             return Ok(Some((record.job, false)));
         }
+        event!(WARN, job = id.as_str(), reason = death.reason.as_str(), "the job's owner is dead");
         self.conclude(&mut record, &JobOutcome::failed(&death.reason))?;
         Ok(Some((record.job, true)))
     }
