@@ -103,6 +103,31 @@ fn the_jobs_of_the_node_plugin_are_taken_over() {
 }
 
 #[test]
+fn a_job_that_is_too_large_does_not_stop_the_import() {
+    let home = Home::new();
+    let store = home.store();
+    let folder = reference(&home);
+    let large = "x".repeat(70_000);
+    for (id, member) in [("task-unknown", "notOurs"), ("task-extra", "extra")] {
+        let value = if member == "extra" { format!(r#"{{"x":"{large}"}}"#) } else { format!("\"{large}\"") };
+        let job = format!(r#"{{"id":"{id}","status":"completed","threadId":"t1","{member}":{value}}}"#);
+        fs::write(folder.join("jobs").join(format!("{id}.json")), job).unwrap();
+    }
+    let report = store.import_reference(&folder).unwrap();
+    let skipped = report.skipped.iter().find(|(name, _)| name == "task-extra").unwrap();
+    assert!(skipped.1.contains("65536"), "{}", skipped.1);
+    let unknown = store.find("task-unknown").unwrap();
+    assert_eq!(
+        unknown.codex().thread_id.as_deref(),
+        Some("t1"),
+        "only what no program of ours reads is left out"
+    );
+    assert_eq!(store.find("task-extra").unwrap_err().kind(), ErrorKind::UnknownJob);
+    assert_eq!(store.find("task-mbx1k2-abc123").unwrap().status, Status::Completed);
+    assert_healthy(&home);
+}
+
+#[test]
 fn settings_that_are_there_stay() {
     let home = Home::new();
     let store = home.store();
