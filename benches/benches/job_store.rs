@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use codex_job_store::{Filter, JobUpdate, Lease, Outcome, Store};
+use codex_job_store::{Filter, JobOutcome, JobUpdate, Lease, Store};
 use companion_benches::storing::{Floor, full, new_job, open, running};
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -28,7 +28,7 @@ fn durable(criterion: &mut Criterion) {
     group.bench_function("update", |bencher| {
         bencher.iter(|| {
             phase += 1;
-            store.update(&lease, &JobUpdate::new().phase(phase.to_string())).unwrap()
+            lease.update(&JobUpdate::new().phase(phase.to_string())).unwrap()
         });
     });
     // A birth or an end writes the record and the index.
@@ -52,7 +52,7 @@ fn durable(criterion: &mut Criterion) {
                 let began = Instant::now();
                 let job = store.create(new_job(51)).unwrap();
                 *total += began.elapsed();
-                store.finish(&store.lease(&job.id).unwrap(), &Outcome::completed()).unwrap();
+                store.lease(&job.id).unwrap().finish(&JobOutcome::completed()).unwrap();
             })
         });
     });
@@ -61,7 +61,7 @@ fn durable(criterion: &mut Criterion) {
             lives(count, |store, total| {
                 let lease = running(store, 51);
                 let began = Instant::now();
-                store.finish(&lease, &Outcome::completed()).unwrap();
+                lease.finish(&JobOutcome::completed()).unwrap();
                 *total += began.elapsed();
             })
         });
@@ -73,11 +73,12 @@ fn looking(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("job-store");
     let empty = tempfile::tempdir().unwrap();
     group.bench_function("open and look, empty", |bencher| {
-        bencher.iter(|| opened(empty.path()).look(black_box(&Filter::all())).unwrap());
+        bencher.iter(|| opened(empty.path()).snapshot(black_box(&Filter::all())).unwrap());
     });
     let (root, store) = full();
-    group
-        .bench_function("list 50", |bencher| bencher.iter(|| store.list(black_box(&Filter::all())).unwrap()));
+    group.bench_function("list 50", |bencher| {
+        bencher.iter(|| store.snapshot(black_box(&Filter::all())).unwrap())
+    });
     let leases: Vec<Lease> = (50..60).map(|number| running(&store, number)).collect();
     for lease in &leases {
         let log = store.log_writer(lease.id()).unwrap();
@@ -89,7 +90,7 @@ fn looking(criterion: &mut Criterion) {
     group.bench_function("open, look at 50 and 10 running with 50 MB of logs", |bencher| {
         bencher.iter(|| {
             let store = opened(root.path());
-            let look = store.look(black_box(&Filter::all())).unwrap();
+            let look = store.snapshot(black_box(&Filter::all())).unwrap();
             let active = look.jobs.iter().filter(|job| job.is_active());
             active.map(|job| store.progress(&job.id, 4).unwrap().len()).sum::<usize>()
         });

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use codex_job_store::{Lease, NewJob, Outcome, Store, StoreOptions};
+use codex_job_store::{JobOutcome, Lease, NewJob, Store, StoreOptions};
 use tempfile::TempDir;
 
 /// The store of a workspace under `state`.
@@ -45,8 +45,8 @@ pub fn fill(store: &Store, log_bytes: usize) {
         for _ in 0..log_bytes / line.len() {
             log.line(&line).expect("it can be written");
         }
-        let outcome = Outcome::completed().with_rendered("It was the clock.".repeat(100));
-        store.finish(&lease, &outcome).expect("it ends");
+        let outcome = JobOutcome::completed().rendered("It was the clock.".repeat(100));
+        lease.finish(&outcome).expect("it ends");
     }
 }
 

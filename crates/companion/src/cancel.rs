@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use codex_job_store::{Cancel, Filter, Job, Status};
+use codex_job_store::{CancelOutcome, Filter, Job, Status};
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
@@ -36,23 +36,23 @@ pub struct CancelReport {
 /// # Errors
 /// When the store cannot be written, or a job does not end.
 pub fn cancel(jobs: &Jobs, chosen: &[Job]) -> Result<Vec<CancelReport>> {
-    let requested: Vec<Cancel> = chosen.iter().map(|job| request(jobs, job)).collect::<Result<_>>()?;
+    let requested: Vec<CancelOutcome> = chosen.iter().map(|job| request(jobs, job)).collect::<Result<_>>()?;
     chosen.iter().zip(requested).map(|(job, requested)| wait_for_end(jobs, job, requested)).collect()
 }
 
 /// Requests the end of all jobs that a session still runs, and waits for none of them.
 pub fn cancel_session(jobs: &Jobs, session: &str) {
-    let Ok(active) = jobs.store().list(&Filter::all().session(session).active(true)) else { return };
-    for job in &active {
+    let Ok(active) = jobs.store().snapshot(&Filter::all().session(session).active(true)) else { return };
+    for job in &active.jobs {
         // A job that ends by itself meanwhile is as good.
         let _ = request(jobs, job);
     }
 }
 
-fn request(jobs: &Jobs, job: &Job) -> Result<Cancel> {
+fn request(jobs: &Jobs, job: &Job) -> Result<CancelOutcome> {
     let requested = jobs.store().request_cancel(&job.id)?;
     event!(INFO, job = job.id.as_str(), "cancel requested");
-    if matches!(requested, Cancel::Requested(_)) {
+    if matches!(requested, CancelOutcome::Requested(_)) {
         signal(jobs, job, false);
     }
     Ok(requested)
@@ -72,10 +72,10 @@ fn signal(jobs: &Jobs, job: &Job, kill: bool) {
     let _ = (jobs, job, kill);
 }
 
-fn wait_for_end(jobs: &Jobs, job: &Job, requested: Cancel) -> Result<CancelReport> {
+fn wait_for_end(jobs: &Jobs, job: &Job, requested: CancelOutcome) -> Result<CancelReport> {
     let (ended, gently) = match requested {
-        Cancel::Done(job) | Cancel::TooLate(job) => (job, true),
-        Cancel::Requested(_) => {
+        CancelOutcome::Cancelled(job) | CancelOutcome::AlreadyFinished(job) => (job, true),
+        CancelOutcome::Requested(_) => {
             let wait = |limit| jobs.store().wait(std::slice::from_ref(&job.id), limit);
             let ended = wait(WORKER_GRACE)?.remove(0);
             if ended.is_active() {
@@ -85,14 +85,13 @@ fn wait_for_end(jobs: &Jobs, job: &Job, requested: Cancel) -> Result<CancelRepor
                 (ended, true)
             }
         }
-        _ => (job.clone(), false),
     };
     if ended.is_active() {
         return Err(Error::new(Kind::Internal, format!("job {} did not end", job.id))
             .with_hint("check its log; `codex-companion status` shows its process"));
     }
     // The turn was interrupted if there was one and its worker had the time.
-    let attempted = job.status == Status::Running && ended.turn_id.is_some();
+    let attempted = job.status == Status::Running && ended.codex().turn_id.is_some();
     Ok(CancelReport {
         job_id: ended.id.to_string(),
         turn_interrupt_attempted: attempted,

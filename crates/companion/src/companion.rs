@@ -183,7 +183,7 @@ impl Companion {
     /// When a session has no task, or its jobs cannot be read.
     pub fn last_task(&self, directory: &Path) -> Result<ThreadChoice> {
         match self.jobs(directory).and_then(|jobs| jobs.resume_candidate()) {
-            Ok(Some(job)) => Ok(ThreadChoice::Resume(job.thread_id.unwrap_or_default())),
+            Ok(Some(job)) => Ok(ThreadChoice::Resume(job.codex().thread_id.unwrap_or_default())),
             // Codex may have a record of a task that our store has not; it does not know its session.
             Ok(None) | Err(_) if self.session.is_none() => Ok(ThreadChoice::ResumeLast),
             Ok(None) => Err(Error::usage("there is no task of this session to continue").with_hint(

@@ -64,7 +64,7 @@ impl Jobs {
     }
 
     fn list(&self, filter: &Filter) -> Result<Vec<Job>> {
-        Ok(self.store.look(filter)?.jobs)
+        Ok(self.store.snapshot(filter)?.jobs)
     }
 
     /// The job with this id, or the only one whose id begins with it.
@@ -72,8 +72,7 @@ impl Jobs {
     /// # Errors
     /// When there is none, or more than one.
     pub fn find(&self, id: &str) -> Result<Job> {
-        let job = self.store.find(id)?;
-        Ok(self.store.look_at(&job.id)?)
+        Ok(self.store.find(id)?)
     }
 
     /// The job that `named` names, else the newest in view for which `fits` holds. `what` describes it in the error.
@@ -105,7 +104,7 @@ impl Jobs {
     /// When the store cannot be read.
     pub fn resume_candidate(&self) -> Result<Option<Job>> {
         let tasks = self.list(&self.filter(false).job_class("task"))?;
-        Ok(tasks.into_iter().find(|job| !job.is_active() && job.thread_id.is_some()))
+        Ok(tasks.into_iter().find(|job| !job.is_active() && job.codex().thread_id.is_some()))
     }
 
     /// Takes what the store met on the way and did not fail for.

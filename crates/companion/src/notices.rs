@@ -60,7 +60,7 @@ fn take_one(jobs: &Jobs, name: &str, session: Option<&str>, audience: Audience) 
     let file = directory(jobs).join(name);
     let bare = name.strip_suffix(ELSEWHERE);
     let id: JobId = bare.unwrap_or(name).parse().ok()?;
-    let job = match jobs.store().look_at(&id) {
+    let job = match jobs.store().job(&id) {
         Ok(job) if job.is_active() => return None,
         Ok(job) => job,
         Err(error) => {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use codex_job_store::{JobUpdate, Lease, LogWriter, NewJob, Outcome, Store};
+use codex_job_store::codex::CodexFields;
+use codex_job_store::{JobOutcome, JobUpdate, Lease, LogWriter, NewJob};
 use codex_review::render::Format;
 
 use crate::Companion;
@@ -32,7 +33,6 @@ pub struct Recorder<O> {
 
 #[derive(Debug)]
 struct RecordedJob {
-    store: Store,
     lease: Arc<Lease>,
     log: Option<LogWriter>,
     last_activity: Option<Instant>,
@@ -52,7 +52,7 @@ impl<O: RunObserver> Recorder<O> {
             for notice in jobs.take_notices() {
                 observer.note(&notice.message);
             }
-            Ok(RecordedJob::new(jobs.store().clone(), lease))
+            Ok(RecordedJob::new(lease))
         });
         let job = match job {
             Ok(job) => Some(job),
@@ -66,8 +66,8 @@ impl<O: RunObserver> Recorder<O> {
     }
 
     /// Records into a job whose lease the caller holds.
-    pub(crate) fn leased(companion: &Companion, store: Store, lease: Lease, observer: O) -> Self {
-        let job = Some(RecordedJob::new(store, lease));
+    pub(crate) fn leased(companion: &Companion, lease: Lease, observer: O) -> Self {
+        let job = Some(RecordedJob::new(lease));
         Self { job, observer, exit_codes: companion.exit_codes }
     }
 
@@ -140,8 +140,7 @@ impl<O: RunObserver> Recorder<O> {
             let _ = log.block(title, &body);
         }
         // Retried once: the lease is still held, and the result is worth it.
-        let recorded =
-            job.store.finish(&job.lease, &outcome).or_else(|_| job.store.finish(&job.lease, &outcome));
+        let recorded = job.lease.finish(&outcome).or_else(|_| job.lease.finish(&outcome));
         if let Err(error) = recorded {
             self.note(&format!("the job's end could not be recorded: {}", Error::from(error)));
         }
@@ -152,40 +151,41 @@ impl<O: RunObserver> Recorder<O> {
         Some(error.map_or(0, |kind| i32::from(of(kind))))
     }
 
-    fn cancelled_outcome(&self) -> Outcome {
-        let mut outcome = Outcome::cancelled();
+    fn cancelled_outcome(&self) -> JobOutcome {
+        let mut outcome = JobOutcome::cancelled();
         outcome.exit_code = self.exit_code(Some(Kind::Interrupted));
         outcome
     }
 
-    fn outcome(&self, done: &Completed) -> Outcome {
+    fn outcome(&self, done: &Completed) -> JobOutcome {
         let mut outcome = match &done.error {
-            None => Outcome::completed(),
+            None => JobOutcome::completed(),
             // Another process interrupted the turn.
-            Some(error) if error.kind() == Kind::Interrupted => Outcome::cancelled(),
-            Some(error) => Outcome::failed(error_line(error, 2000)),
+            Some(error) if error.kind() == Kind::Interrupted => JobOutcome::cancelled(),
+            Some(error) => JobOutcome::failed(error_line(error, 2000)),
         };
         outcome.exit_code = self.exit_code(done.error.as_ref().map(Error::kind));
-        outcome.thread_id = Some(done.turn.thread_id.clone());
-        outcome.turn_id = done.turn.outcome.turn_id.as_ref().map(ToString::to_string);
+        let mut codex = CodexFields::new().thread_id(&done.turn.thread_id);
+        codex.turn_id = done.turn.outcome.turn_id.as_ref().map(ToString::to_string);
+        outcome = outcome.extension(&codex).expect("none of these fields is the store's own");
         let summary = done.report.summary();
         if !summary.is_empty() {
-            outcome = outcome.with_summary(summary);
+            outcome = outcome.summary(summary);
         }
-        outcome = outcome.with_rendered(done.report.render(Format::Text));
+        outcome = outcome.rendered(done.report.render(Format::Text));
         let fallback = outcome.clone();
-        outcome.with_result(&done.report.to_stored()).unwrap_or(fallback)
+        outcome.result(&done.report.to_stored()).unwrap_or(fallback)
     }
 
-    fn failed_outcome(&self, error: &Error) -> Outcome {
+    fn failed_outcome(&self, error: &Error) -> JobOutcome {
         let mut outcome = match error.kind() {
-            Kind::Interrupted => Outcome::cancelled(),
-            _ => Outcome::failed(error_line(error, 2000)),
+            Kind::Interrupted => JobOutcome::cancelled(),
+            _ => JobOutcome::failed(error_line(error, 2000)),
         };
         outcome.exit_code = self.exit_code(Some(error.kind()));
         // What `--json` would have printed.
         let fallback = outcome.clone();
-        outcome.with_result(&error_document(error)).unwrap_or(fallback)
+        outcome.result(&error_document(error)).unwrap_or(fallback)
     }
 }
 
@@ -210,26 +210,18 @@ pub(crate) fn new_job(prepared: &Prepared, session: Option<String>) -> Result<Ne
         What::Task { write, .. } => ("task", "Codex Task", *write),
     };
     let mut new = NewJob::new(request.kind(), class, title);
-    new.kind_label = Some(request.kind().to_owned());
     new.summary.clone_from(&prepared.summary);
-    new.model.clone_from(&prepared.settings.model);
-    new.effort.clone_from(&prepared.settings.effort);
-    new.write = Some(write);
     new.session_id = session;
-    Ok(new.with_request(request)?)
+    let mut codex = CodexFields::new().kind_label(request.kind()).write(write);
+    codex.model.clone_from(&prepared.settings.model);
+    codex.effort.clone_from(&prepared.settings.effort);
+    Ok(new.extension(&codex)?.request(request)?)
 }
 
 impl RecordedJob {
-    fn new(store: Store, lease: Lease) -> Self {
-        let log = store.log_writer(lease.id()).ok();
-        Self {
-            store,
-            lease: Arc::new(lease),
-            log,
-            last_activity: None,
-            pending: None,
-            last_update: Instant::now(),
-        }
+    fn new(lease: Lease) -> Self {
+        let log = lease.log_writer().ok();
+        Self { lease: Arc::new(lease), log, last_activity: None, pending: None, last_update: Instant::now() }
     }
 
     /// Writes a pending phase, once the last write is long enough ago.
@@ -250,7 +242,7 @@ impl RecordedJob {
 
     fn update(&mut self, update: &JobUpdate) {
         self.last_update = Instant::now();
-        if let Err(error) = self.store.update(&self.lease, update) {
+        if let Err(error) = self.lease.update(update) {
             self.log(&format!("the job could not be updated: {error}"));
         }
     }
@@ -290,7 +282,9 @@ impl<O: RunObserver> RunObserver for Recorder<O> {
         self.observer.started(thread, turn);
         if let Some(job) = &mut self.job {
             job.log(&format!("thread {thread}, turn {turn}"));
-            let mut update = JobUpdate::new().thread_id(thread).turn_id(turn);
+            let codex = CodexFields::new().thread_id(thread).turn_id(turn);
+            let mut update =
+                JobUpdate::new().extension(&codex).expect("none of these fields is the store's own");
             update.phase = job.pending.take();
             job.update(&update);
         }

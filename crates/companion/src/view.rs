@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use codex_base::text::{clean, one_line};
 use codex_broker::Endpoint;
-use codex_job_store::{Clock, Job, LogLine, Record, Status, Store, SystemClock};
+use codex_job_store::{Job, LogLine, Record, Status, Store, Timestamp};
 use codex_review::render::Format;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
@@ -22,24 +22,25 @@ const RECENT: usize = 8;
 
 /// The document of a job. Every member is present, `null` where nothing is known.
 fn document(store: &Store, job: &Job) -> Value {
-    let took = elapsed(job.elapsed(SystemClock::default().now()));
+    let took = elapsed(job.elapsed(Timestamp::now()));
+    let codex = job.codex();
     json!({
         "id": job.id,
         "kind": job.kind,
-        "kindLabel": job.kind_label,
+        "kindLabel": codex.kind_label,
         "jobClass": job.job_class,
         "title": job.title,
         "summary": job.summary,
         "status": job.status,
         "phase": job.phase,
-        "model": job.model,
-        "effort": job.effort,
-        "write": job.write,
+        "model": codex.model,
+        "effort": codex.effort,
+        "write": codex.write,
         "exitCode": job.exit_code,
         "workspaceRoot": job.workspace_root,
         "sessionId": job.session_id,
-        "threadId": job.thread_id,
-        "turnId": job.turn_id,
+        "threadId": codex.thread_id,
+        "turnId": codex.turn_id,
         "pid": job.pid,
         "createdAt": job.created_at,
         "startedAt": job.started_at,
@@ -69,7 +70,7 @@ fn preview(store: &Store, job: &Job) -> Vec<String> {
 
 /// Jobs as a table of one line each.
 fn table(jobs: &[Job]) -> String {
-    let now = SystemClock::default().now();
+    let now = Timestamp::now();
     let rows: Vec<[String; 5]> = jobs
         .iter()
         .map(|job| {
@@ -77,7 +78,7 @@ fn table(jobs: &[Job]) -> String {
                 Status::Running => job.phase.clone().unwrap_or_else(|| "running".to_owned()),
                 status => status.as_str().to_owned(),
             };
-            let kind = job.kind_label.clone().unwrap_or_else(|| job.kind.clone());
+            let kind = job.codex().kind_label.unwrap_or_else(|| job.kind.clone());
             let took = elapsed(job.elapsed(now));
             [job.id.to_string(), one_line(&kind, 20), one_line(&phase, 16), took, description(job)]
         })
@@ -112,11 +113,11 @@ fn description(job: &Job) -> String {
 /// The command that resumes a job's thread, when it will work: a running job holds its thread, and a broker holds those of
 /// jobs that have just ended, until our own command has it release them.
 fn resume_command(job: &Job, broker_listens: bool) -> Option<String> {
-    let thread = job.thread_id.as_deref().filter(|_| job.job_class == "task" && !job.is_active())?;
+    let thread = job.codex().thread_id.filter(|_| job.job_class == "task" && !job.is_active())?;
     Some(if broker_listens {
         format!("codex-companion resume {}", job.id)
     } else {
-        format!("codex resume {}", one_line(thread, 80))
+        format!("codex resume {}", one_line(&thread, 80))
     })
 }
 
@@ -136,8 +137,9 @@ pub fn job_text(jobs: &Jobs, job: &Job, broker_listens: bool) -> String {
         }
     };
     field("title", Some(&job.title));
-    field("thread", job.thread_id.as_deref());
-    field("turn", job.turn_id.as_deref());
+    let codex = job.codex();
+    field("thread", codex.thread_id.as_deref());
+    field("turn", codex.turn_id.as_deref());
     field("error", job.error_message.as_deref());
     field("log", job.log_file.as_deref());
     field("resume", resume_command(job, broker_listens).as_deref());

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use codex_job_store::JobId;
 use process_wrap::std::CommandWrap;
 
 use crate::error::{Error, Kind, Result};
@@ -43,11 +44,12 @@ impl Worker {
     /// When there is no such job, it has ended, or another process has its lease.
     pub fn take(companion: Companion, workspace: &Path, job: &str) -> Result<Self> {
         let store = companion.state()?.jobs(&Workspace::at(workspace))?;
-        let found = store.find(job)?;
-        let record = store.record(&found.id)?;
-        let lease = store.lease(&found.id)?;
-        event!(INFO, job = found.id.as_str(), "job leased");
-        let recorder = Recorder::leased(&companion, store, lease, NoProgress);
+        // Not read before it is leased: a read marks a job failed whose worker comes late.
+        let id: JobId = job.parse().or_else(|_| store.find(job).map(|found| found.id))?;
+        let lease = store.lease(&id)?;
+        event!(INFO, job = id.as_str(), "job leased");
+        let record = lease.record();
+        let recorder = Recorder::leased(&companion, lease, NoProgress);
         let request = record
             .request
             .as_ref()

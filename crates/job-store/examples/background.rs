@@ -17,9 +17,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use codex_job_store::{
-    Filter, FollowFrom, Followed, JobUpdate, NewJob, Outcome, Status, Store, StoreOptions,
-};
+use codex_job_store::{Filter, FollowFrom, Followed, JobOutcome, JobUpdate, NewJob, Store, StoreOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("queue", [title]) => println!("{}", store.create(NewJob::new("example", "example", *title))?.id),
         ("work", []) => work(&store)?,
         ("look", []) => {
-            for job in store.look(&Filter::all().limit(20))?.jobs {
+            for job in store.snapshot(&Filter::all().limit(20))?.jobs {
                 let why = job.error_message.unwrap_or(job.summary);
                 println!("{} {:<9} {} {why}", job.id, job.status, job.title);
             }
@@ -50,22 +48,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Takes the oldest job that is queued, and works at it for ten seconds.
 fn work(store: &Store) -> Result<(), Box<dyn Error>> {
-    let queued = store.list(&Filter::all().active(true))?;
-    let Some(job) = queued.iter().rev().find(|job| job.status == Status::Queued) else {
+    let Some(lease) = store.claim_next(&Filter::all())? else {
         println!("nothing to do");
         return Ok(());
     };
-    let lease = store.lease(&job.id)?;
-    let log = store.log_writer(&job.id)?;
+    let log = lease.log_writer()?;
     for step in 1..=10 {
         if lease.cancel_requested() {
             break;
         }
-        store.update(&lease, &JobUpdate::new().phase(format!("step {step}")))?;
+        lease.update(&JobUpdate::new().phase(format!("step {step}")))?;
         log.line(&format!("Step {step} of 10."))?;
         std::thread::sleep(Duration::from_secs(1));
     }
-    let ended = store.finish(&lease, &Outcome::completed().with_rendered("All steps done."))?;
+    let ended = lease.finish(&JobOutcome::completed().rendered("All steps done."))?;
     println!("{} is {}", ended.id, ended.status);
     Ok(())
 }

@@ -28,11 +28,11 @@ pub enum ErrorKind {
     NewerFormat,
     /// The file cannot be understood; it was moved aside where that was possible.
     Corrupt,
-    /// The folder or file has been removed under a running program.
+    /// The directory or file was removed under a running program.
     Removed,
     /// No space or quota is left.
     StorageFull,
-    /// The folder is read-only, or its permissions refuse the operation.
+    /// The directory is read-only, or its permissions refuse the operation.
     NotWritable,
     /// A value given by the caller cannot be stored: too large, or not a valid id.
     InvalidInput,
@@ -109,7 +109,7 @@ pub enum NoticeKind {
     Corrupt,
     /// A file was written by a newer version and could not be read by this one.
     Newer,
-    /// The truth is recorded, but the index or a tidying step behind it failed; a later write mends it.
+    /// The truth is recorded, but the index or a cleanup step after it failed; a later write repairs it.
     Behind,
 }
 

@@ -1,4 +1,4 @@
-//! Taking over jobs from the folder of the Node plugin `codex-plugin-cc`, whose layout ours has grown from.
+//! Taking over jobs from the directory of the Node plugin `codex-plugin-cc`, whose layout this store's is based on.
 //!
 //! Its state folder has `state.json` (`{version: 1, config: {stopReviewGate}, jobs: [...]}`, jobs without their
 //! results), `jobs/<id>.json` (the same with `request`, `result` and `rendered`), and `jobs/<id>.log`, lines of
@@ -11,7 +11,9 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::codex::CodexFields;
 use crate::config::Config;
+use crate::extension::Extension;
 use crate::job::{MAX_SUMMARY, Record, Status};
 use crate::store::Store;
 use crate::view::{Loaded, newest_first};
@@ -74,7 +76,13 @@ impl Store {
             let job = &mut record.job;
             job.workspace_root.clone_from(&self.layout().workspace);
             job.log_file = Some(self.log_path(&id).to_string_lossy().into_owned());
-            let bytes = record.to_bytes()?;
+            let bytes = match record.to_bytes() {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    report.skipped.push((id.into(), error.to_string()));
+                    continue;
+                }
+            };
             self.import_log(folder, &id)?;
             atomic::replace(&*self.platform().storage, &self.layout().record(&id), &bytes)?;
             view.jobs.insert(id.clone(), record.job);
@@ -139,6 +147,8 @@ impl Store {
         let mut record: Record =
             serde_json::from_str(&value.to_string()).map_err(|error| error.to_string())?;
         let job = &mut record.job;
+        // Fields that no program of ours reads stay behind, so that they cannot make a job too large.
+        job.extension = Extension::of(&job.extension::<CodexFields>().map_err(|error| error.to_string())?);
         if job.is_active() {
             let process = job.pid.map(|pid| ProcessIdentity::new(pid, None));
             // The number alone proves nothing, but it is reason enough to leave the job where it is.

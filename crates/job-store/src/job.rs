@@ -1,12 +1,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use codex_base::text::one_line;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::codex::CodexFields;
+use crate::extension::Extension;
 use crate::{Error, ErrorKind, JobId, NewJob, ProcessIdentity, Result, Timestamp};
-use codex_base::text::one_line;
 
 /// The longest [`Job::title`] and [`Job::summary`], in characters.
 pub const MAX_SUMMARY: usize = 200;
@@ -16,20 +19,20 @@ pub const MAX_ERROR: usize = 4096;
 pub const MAX_JOB: usize = 64 * 1024;
 
 /// Where a job is in its life: queued → running → completed, failed or cancelled. A queued job can also fail
-/// or be cancelled without having run.
+/// or be cancelled without having run. Exhaustive: a program that shows jobs must know all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Recorded; nobody works at it yet.
+    /// Recorded; no worker has it yet.
     Queued,
     /// A process holds its lease.
     Running,
-    /// Ended well. Read from `success` too, which older files say.
+    /// Succeeded. `success`, as older files have it, is read too.
     #[serde(alias = "success")]
     Completed,
-    /// Ended otherwise; [`Job::error_message`] has the reason.
+    /// Failed; [`Job::error_message`] has the reason.
     Failed,
-    /// Ended because somebody asked for it.
+    /// Ended because a cancel was requested.
     Cancelled,
 }
 
@@ -71,9 +74,6 @@ pub struct Job {
     /// What was asked for, such as `task` or `review`.
     #[serde(default, deserialize_with = "or_default")]
     pub kind: String,
-    /// How people call that kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind_label: Option<String>,
     /// The family of kinds, such as `review` for all reviews.
     #[serde(default, deserialize_with = "or_default")]
     pub job_class: String,
@@ -88,15 +88,6 @@ pub struct Job {
     /// What its worker does at the moment; `done`, `failed` or `cancelled` at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// The model asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// The reasoning effort asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub effort: Option<String>,
-    /// Whether the job may change the work tree.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub write: Option<bool>,
     /// The exit code that the job ended with, in its caller's terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
@@ -106,14 +97,8 @@ pub struct Job {
     /// The session that asked for the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// The thread that the job works in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thread_id: Option<String>,
-    /// The turn that the job waits for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub turn_id: Option<String>,
     /// The process that owns the job: while queued the starter, or the worker that it handed the job to; then
-    /// the worker; nobody at the end. Never to be signalled as it is: see [`Store::owner`](crate::Store::owner).
+    /// the worker; none at the end. Never signal it as it is: see [`Store::owner`](crate::Store::owner).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     /// When that process started, as in [`ProcessIdentity::start`].
@@ -143,6 +128,12 @@ pub struct Job {
     /// Why the job failed, at most [`MAX_ERROR`] characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
+    /// The job that this one is another attempt at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<JobId>,
+    /// Which attempt this is, 1 for the first.
+    #[serde(default = "first_attempt", skip_serializing_if = "is_first_attempt")]
+    pub attempt: u32,
     /// Counts the births and ends of jobs in this store: the order of lists and of retention, which no clock
     /// can disturb. 0 for jobs from elsewhere.
     #[serde(default)]
@@ -150,9 +141,33 @@ pub struct Job {
     /// Whatever else the caller wants to keep with the job.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
+    /// The caller's own fields: see [`Job::extension`].
+    #[serde(flatten)]
+    pub(crate) extension: Extension,
+    /// Members of a record's file that only [`Record`] reads.
+    #[serde(default, skip_serializing)]
+    request: IgnoredAny,
+    #[serde(default, skip_serializing)]
+    result: IgnoredAny,
+    #[serde(default, skip_serializing)]
+    rendered: IgnoredAny,
 }
 
 impl Job {
+    /// The fields that the caller keeps with the job, as a type of the caller's. Its absent fields should have defaults.
+    ///
+    /// # Errors
+    /// `Corrupt` when a field has another type.
+    pub fn extension<T: DeserializeOwned>(&self) -> Result<T> {
+        self.extension.read()
+    }
+
+    /// The fields of a Codex run. A field of another type than it should have counts as absent, with all others.
+    #[must_use]
+    pub fn codex(&self) -> CodexFields {
+        self.extension().unwrap_or_default()
+    }
+
     /// Whether the job is queued or running.
     pub fn is_active(&self) -> bool {
         !self.status.is_final()
@@ -203,20 +218,14 @@ impl Job {
             version: crate::FORMAT_VERSION,
             id,
             kind: new.kind.clone(),
-            kind_label: new.kind_label.clone(),
             job_class: new.job_class.clone(),
             title: one_line(&new.title, MAX_SUMMARY),
             summary: one_line(&new.summary, MAX_SUMMARY),
             status: Status::Queued,
             phase: Some("queued".to_owned()),
-            model: new.model.clone(),
-            effort: new.effort.clone(),
-            write: new.write,
             exit_code: None,
             workspace_root: String::new(),
             session_id: new.session_id.clone(),
-            thread_id: new.thread_id.clone(),
-            turn_id: None,
             pid: None,
             process_start: None,
             handed_over: false,
@@ -227,8 +236,14 @@ impl Job {
             cancel_requested_at: None,
             log_file: None,
             error_message: None,
+            retry_of: new.retry_of.clone(),
+            attempt: new.attempt.max(1),
             sequence: 0,
             extra: new.extra.clone(),
+            extension: new.extension.clone(),
+            request: IgnoredAny,
+            result: IgnoredAny,
+            rendered: IgnoredAny,
         }
     }
 }
@@ -256,6 +271,24 @@ impl Record {
         Record { job, request: None, result: None, rendered: None }
     }
 
+    /// A record in which no field is absent.
+    #[cfg(test)]
+    pub(crate) fn sample_with_every_field() -> Self {
+        let now = Timestamp::default();
+        let mut job = Job::new("job-1".parse().expect("an id"), &NewJob::new("task", "task", "t"), now);
+        let text = || Some("x".to_owned());
+        job.exit_code = Some(0);
+        job.session_id = text();
+        job.set_owner(Some(ProcessIdentity::new(1, text())));
+        job.handed_over = true;
+        (job.started_at, job.completed_at, job.cancel_requested_at) = (Some(now), Some(now), Some(now));
+        (job.log_file, job.error_message) = (text(), text());
+        (job.retry_of, job.attempt) = (Some(job.id.clone()), 2);
+        job.extra.insert("x".to_owned(), Value::Bool(true));
+        let raw = || Some(RawValue::from_string("1".to_owned()).expect("JSON"));
+        Record { job, request: raw(), result: raw(), rendered: text() }
+    }
+
     /// The file's content: one JSON document and a newline.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         let invalid = |error: serde_json::Error| {
@@ -267,7 +300,7 @@ impl Record {
         let size = serde_json::to_vec(&self.job).map_err(invalid)?.len();
         if size > MAX_JOB {
             let message = format!(
-                "job {} has {size} bytes beside request and result; {MAX_JOB} are allowed",
+                "job {} has {size} bytes in addition to request and result; {MAX_JOB} are allowed",
                 self.job.id
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -280,6 +313,15 @@ impl Record {
 
 fn first_version() -> u32 {
     1
+}
+
+fn first_attempt() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first_attempt(attempt: &u32) -> bool {
+    *attempt <= 1
 }
 
 /// Older files say `null` where nothing is known.

@@ -1,25 +1,29 @@
-//! The life of a job: created, leased, updated, ended. Whoever writes `jobs/<id>.json` holds the job's lease.
+//! The life of a job: created, leased, updated, ended. The process that writes `jobs/<id>.json` holds the job's lease.
 
 use std::fmt;
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::job::{Job, Record, Status};
-use crate::steps::{JobUpdate, NewJob, Outcome};
+use crate::options::Filter;
+use crate::steps::{JobOutcome, JobUpdate, NewJob};
 use crate::store::{Store, unknown};
+use crate::trace::event;
 use crate::view::{IndexState, Loaded, View, newer};
-use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, Notice, Result, Timestamp};
+use crate::watch::Watch;
+use crate::{Error, ErrorKind, FORMAT_VERSION, JobId, LogWriter, Notice, Result, Timestamp};
 use codex_base::atomic;
 use codex_base::lock::{Access, HeldLock};
 use codex_base::process::ProcessIdentity;
 
-/// The right to work at a running job, and to write its record. The operating system holds it for this process
-/// and takes it back when the process ends.
+/// The right to run a job, and to write its record. The operating system holds it for this process, and releases it when
+/// the process ends.
 ///
-/// A lease is `Send` and `Sync`; its methods are those of [`Store`] that take one.
-#[must_use = "a lease that is dropped before the job is finished makes the next look mark the job failed"]
+/// A lease is `Send` and `Sync`; its methods are what its holder may do.
+#[must_use = "a job whose lease is dropped before it is finished is marked failed by the next snapshot"]
 pub struct Lease {
     store: Store,
     id: JobId,
@@ -42,9 +46,84 @@ impl Lease {
         self.held().record.clone()
     }
 
-    /// Whether somebody has asked that the job be cancelled. Costs one look at the filesystem.
+    /// Whether a cancel of the job was requested. Reads one file.
     pub fn cancel_requested(&self) -> bool {
         self.store.cancel_mark(&self.id).is_ok_and(|mark| mark.is_some())
+    }
+
+    /// Records what changed about a running job, durably, and returns it. Writes nothing when nothing changed.
+    ///
+    /// # Errors
+    /// `AlreadyFinished` after [`finish`](Self::finish); `InvalidInput` when the job would get too large for the
+    /// index; `Removed` when the store's directory was removed; or the filesystem's error. The record is unchanged then.
+    pub fn update(&self, update: &JobUpdate) -> Result<Job> {
+        let mut held = self.held();
+        if held.record.job.status.is_final() {
+            return Err(finished(&held.record.job));
+        }
+        let mut job = held.record.job.clone();
+        update.apply(&mut job);
+        if job == held.record.job {
+            return Ok(job);
+        }
+        job.stamp(self.store.platform().clock.now());
+        let before = std::mem::replace(&mut held.record.job, job.clone());
+        if let Err(error) = self.store.write_record(&held.record) {
+            held.record.job = before;
+            return Err(error);
+        }
+        Ok(job)
+    }
+
+    /// Ends a running job, durably, and releases its lease. If a cancel was requested before this moment, the job ends
+    /// cancelled regardless of the outcome; a later request to cancel has no effect.
+    ///
+    /// Creates the store's directory again if it was removed meanwhile, so that the result is not lost.
+    ///
+    /// # Errors
+    /// `AlreadyFinished` the second time; `InvalidInput`, `Busy`, or what the filesystem says. The lease is kept
+    /// then, and this can be tried again.
+    pub fn finish(&self, outcome: &JobOutcome) -> Result<Job> {
+        let mut held = self.held();
+        if held.record.job.status.is_final() {
+            return Err(finished(&held.record.job));
+        }
+        self.store.create_folders()?;
+        let _store = self.store.lock()?;
+        let mut record = held.record.clone();
+        self.store.conclude(&mut record, outcome)?;
+        held.record = record;
+        held.lock = None;
+        Ok(held.record.job.clone())
+    }
+
+    /// Waits until a cancel of the job is requested, for at most `limit`. Returns whether it was requested.
+    ///
+    /// Woken by the system where it can watch a directory, else by polling.
+    #[must_use]
+    pub fn wait_for_cancel(&self, limit: Duration) -> bool {
+        let clock = &self.store.platform().clock;
+        let start = clock.monotonic();
+        // Watched before the first check, so that a request between the two is not missed.
+        let mut watch = Watch::new(&self.store.layout().jobs);
+        loop {
+            if self.cancel_requested() {
+                return true;
+            }
+            let left = limit.saturating_sub(clock.monotonic().saturating_sub(start));
+            if left.is_zero() {
+                return false;
+            }
+            watch.wait(left);
+        }
+    }
+
+    /// A writer for the job's log. See [`Store::log_writer`].
+    ///
+    /// # Errors
+    /// As [`Store::log_writer`].
+    pub fn log_writer(&self) -> Result<LogWriter> {
+        self.store.log_writer(&self.id)
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Held> {
@@ -58,16 +137,15 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// What became of a request to cancel.
+/// What became of a request to cancel. Exhaustive: a caller decides on each.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Cancel {
-    /// Nobody worked at the job: it is cancelled, as recorded here.
-    Done(Job),
-    /// Its worker has been told. Whatever the worker ends with, the job ends cancelled.
+pub enum CancelOutcome {
+    /// No worker had the job: it is cancelled, as recorded here.
+    Cancelled(Job),
+    /// The request is recorded for the job's worker. Regardless of how the worker ends, the job ends cancelled.
     Requested(Job),
-    /// The job had ended before, as recorded here.
-    TooLate(Job),
+    /// The job had already finished, as recorded here.
+    AlreadyFinished(Job),
 }
 
 /// The content of `jobs/<id>.cancel`.
@@ -101,13 +179,14 @@ impl Store {
             let _ = self.platform().storage.remove(&self.layout().lease(&id));
             return Err(error);
         }
+        event!(INFO, job = id.as_str(), kind = job.kind.as_str(), attempt = job.attempt, "job created");
         view.jobs.insert(id, job.clone());
         self.publish(&view);
         Ok(job)
     }
 
-    /// Finds an id that nobody has and makes its lease file, which makes it ours. A lease file is never made
-    /// again, so whoever locks it holds the only one that this job ever has.
+    /// Finds an unused id and creates its lease file, which reserves the id. A lease file is never created again, so the
+    /// process that locks it holds the only lease that this job ever has.
     fn reserve_id(&self, view: &View) -> Result<JobId> {
         loop {
             let id = JobId::candidate(self.platform().clock.now());
@@ -124,7 +203,7 @@ impl Store {
     }
 
     /// Names the process that is to take a queued job, after it was started: if that process dies before it has
-    /// taken the job, the next look knows. Does nothing when the job has been taken already.
+    /// taken the job, the next snapshot marks the job failed. Does nothing when the job was already taken.
     ///
     /// # Errors
     /// `UnknownJob`, `AlreadyFinished`, or what the filesystem says.
@@ -163,7 +242,7 @@ impl Store {
             return Err(Error::new(ErrorKind::IllegalTransition, message));
         }
         if self.cancel_mark(id)?.is_some() {
-            self.conclude(&mut record, &Outcome::cancelled())?;
+            self.conclude(&mut record, &JobOutcome::cancelled())?;
             return Err(finished(&record.job));
         }
         let identity = self.platform().processes.current();
@@ -177,6 +256,7 @@ impl Store {
         job.version = FORMAT_VERSION;
         job.started_at = Some(job.stamp(self.platform().clock.now()));
         self.write_record(&record)?;
+        event!(INFO, job = id.as_str(), "lease taken");
         if let Ok(mut view) = self.view_for_writing() {
             view.jobs.insert(id.clone(), record.job.clone());
             self.publish(&view);
@@ -185,15 +265,64 @@ impl Store {
         Ok(Lease { store: self.clone(), id: id.clone(), held })
     }
 
-    /// Waits for the lease, which others hold for moments to see whether its owner lives.
+    /// Takes the oldest queued job that the filter lets through and that no other worker takes: the call of a queue's worker.
+    /// `None` when there is none. Jobs that were handed over to a certain worker are left to it.
+    ///
+    /// A job waits in a queue for longer than its starter lives, so give such a store a long
+    /// [`queue_grace`](crate::StoreOptions::queue_grace()).
+    ///
+    /// # Errors
+    /// `Busy`, or what the filesystem says. Jobs that cannot be read or written are left out.
+    pub fn claim_next(&self, filter: &Filter) -> Result<Option<Lease>> {
+        let view = self.view()?;
+        let queued = |job: &Job| job.status == Status::Queued && !job.handed_over && filter.matches(job);
+        for job in view.newest_first().into_iter().rev().filter(|job| queued(job)) {
+            match self.lease(&job.id) {
+                Ok(lease) => return Ok(Some(lease)),
+                // Another worker was faster, or the job was cancelled, or this version cannot write it.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::LeaseHeld
+                            | ErrorKind::AlreadyFinished
+                            | ErrorKind::IllegalTransition
+                            | ErrorKind::UnknownJob
+                            | ErrorKind::NewerFormat
+                            | ErrorKind::Corrupt
+                            | ErrorKind::Removed
+                    ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Records another attempt at a job that failed or was cancelled, as a new queued job with the same request. The first
+    /// attempt keeps its record. See [`NewJob::retry_of`] for what is taken over, and for a retry that changes it.
+    ///
+    /// # Errors
+    /// `IllegalTransition` when the job is active or completed; those of [`record`](Self::record) and
+    /// [`create`](Self::create).
+    pub fn retry(&self, id: &JobId) -> Result<Job> {
+        let record = self.record(id)?;
+        match record.job.status {
+            Status::Failed | Status::Cancelled => self.create(NewJob::retry_of(&record)),
+            status @ (Status::Queued | Status::Running | Status::Completed) => {
+                let message = format!("job {id} cannot be retried: it is {status}");
+                Err(Error::new(ErrorKind::IllegalTransition, message))
+            }
+        }
+    }
+
+    /// Waits for the lease, which other processes hold for moments to check whether its owner is alive.
     fn lock_lease(&self, id: &JobId) -> Result<Box<dyn HeldLock>> {
         let path = self.layout().lease(id);
-        let taken = || match self.job(id)?.status {
+        let taken = || match self.read_job(id)?.status {
             Status::Queued => Ok(()),
             Status::Running => {
-                Err(Error::new(ErrorKind::LeaseHeld, format!("another process works at job {id}")))
+                Err(Error::new(ErrorKind::LeaseHeld, format!("another process holds the lease of job {id}")))
             }
-            Status::Completed | Status::Failed | Status::Cancelled => Err(finished(&self.job(id)?)),
+            Status::Completed | Status::Failed | Status::Cancelled => Err(finished(&self.read_job(id)?)),
         };
         match self.lock_file(&path, Access::Existing, taken) {
             Err(error) if error.kind() == ErrorKind::Removed => Err(self.no_lease(id)),
@@ -201,60 +330,13 @@ impl Store {
         }
     }
 
-    /// Why a job that somebody wants to work at has no lease file.
+    /// Why a job that a worker wants to lease has no lease file.
     fn no_lease(&self, id: &JobId) -> Error {
-        match self.job(id) {
+        match self.read_job(id) {
             Ok(job) if job.status.is_final() => finished(&job),
             Ok(_) => Error::new(ErrorKind::Removed, format!("the lease file of job {id} was removed")),
             Err(error) => error,
         }
-    }
-
-    /// Records what is new about a running job, durably, and returns it. Nothing is written when nothing is new.
-    ///
-    /// # Errors
-    /// `AlreadyFinished` after [`finish`](Self::finish); `InvalidInput` when the job would get too large for the
-    /// index; `Removed` when the store's folder was removed; or what the filesystem says. The record then is as
-    /// it was.
-    pub fn update(&self, lease: &Lease, update: &JobUpdate) -> Result<Job> {
-        let mut held = lease.held();
-        if held.record.job.status.is_final() {
-            return Err(finished(&held.record.job));
-        }
-        let mut job = held.record.job.clone();
-        update.apply(&mut job);
-        if job == held.record.job {
-            return Ok(job);
-        }
-        job.stamp(self.platform().clock.now());
-        let before = std::mem::replace(&mut held.record.job, job.clone());
-        if let Err(error) = self.write_record(&held.record) {
-            held.record.job = before;
-            return Err(error);
-        }
-        Ok(job)
-    }
-
-    /// Ends a running job, durably, and lets its lease go. If cancelling was asked for before this moment, the
-    /// job ends cancelled, whatever the outcome says; else a request to cancel comes too late from now on.
-    ///
-    /// A folder that was removed meanwhile is made again: an hour's work is worth more than its absence.
-    ///
-    /// # Errors
-    /// `AlreadyFinished` the second time; `InvalidInput`, `Busy`, or what the filesystem says. The lease is kept
-    /// then, and this can be tried again.
-    pub fn finish(&self, lease: &Lease, outcome: &Outcome) -> Result<Job> {
-        let mut held = lease.held();
-        if held.record.job.status.is_final() {
-            return Err(finished(&held.record.job));
-        }
-        self.create_folders()?;
-        let _store = self.lock()?;
-        let mut record = held.record.clone();
-        self.conclude(&mut record, outcome)?;
-        held.record = record;
-        held.lock = None;
-        Ok(held.record.job.clone())
     }
 
     /// Ends a queued job that no worker will take, because it could not be started. A worker that has taken it
@@ -267,24 +349,24 @@ impl Store {
         let _store = self.lock()?;
         let loaded = self.load_record(id)?;
         let mut record = self.expect_writable(id, loaded)?;
-        self.conclude(&mut record, &Outcome::failed(reason))?;
+        self.conclude(&mut record, &JobOutcome::failed(reason))?;
         Ok(record.job)
     }
 
-    /// Asks that a job be cancelled, durably. A job that nobody works at is cancelled at once; the worker of a
-    /// running one has to be told by other means too (it can ask [`Lease::cancel_requested`]), and must be waited
-    /// for. From this moment on the job can only end cancelled.
+    /// Requests the cancel of a job, durably. A job without a worker is cancelled at once. The worker of a running job sees
+    /// the request by [`Lease::cancel_requested`] or [`Lease::wait_for_cancel`]; wait for it with [`wait`](Self::wait). From
+    /// this moment the job can only end cancelled.
     ///
     /// # Errors
     /// `UnknownJob`, `NewerFormat`, `Busy`, or what the filesystem says.
-    pub fn request_cancel(&self, id: &JobId) -> Result<Cancel> {
+    pub fn request_cancel(&self, id: &JobId) -> Result<CancelOutcome> {
         // So that a store that does not exist does not come into being by this.
-        self.job(id)?;
+        self.read_job(id)?;
         let _store = self.lock()?;
         let loaded = self.load_record(id)?;
         let mut record = match self.expect_writable(id, loaded) {
             Err(error) if error.kind() == ErrorKind::AlreadyFinished => {
-                return Ok(Cancel::TooLate(self.job(id)?));
+                return Ok(CancelOutcome::AlreadyFinished(self.read_job(id)?));
             }
             writable => writable?,
         };
@@ -295,8 +377,8 @@ impl Store {
             Err(error) => return Err(Error::io("lock", &path, error)),
         };
         if free.is_some() {
-            self.conclude(&mut record, &Outcome::cancelled())?;
-            return Ok(Cancel::Done(record.job));
+            self.conclude(&mut record, &JobOutcome::cancelled())?;
+            return Ok(CancelOutcome::Cancelled(record.job));
         }
         if self.cancel_mark(id)?.is_none() {
             let mark = CancelMark {
@@ -308,7 +390,7 @@ impl Store {
             bytes.push(b'\n');
             atomic::replace(&*self.platform().storage, &self.layout().cancel(id), &bytes)?;
         }
-        Ok(Cancel::Requested(record.job))
+        Ok(CancelOutcome::Requested(record.job))
     }
 
     /// When cancelling was asked for, if it was. A mark that cannot be read is one nevertheless.
@@ -325,7 +407,7 @@ impl Store {
     }
 
     /// Writes the end of a job. The lock and the job's lease are held; the lease's file goes with this.
-    fn conclude(&self, record: &mut Record, outcome: &Outcome) -> Result<()> {
+    fn conclude(&self, record: &mut Record, outcome: &JobOutcome) -> Result<()> {
         let id = record.job.id.clone();
         let mut ended = record.clone();
         outcome.apply(&mut ended, self.cancel_mark(&id)?, self.platform().clock.now());
@@ -336,6 +418,7 @@ impl Store {
             Err(_) => ended.job.sequence.saturating_add(1),
         };
         self.write_record(&ended)?;
+        event!(INFO, job = id.as_str(), status = ended.job.status.as_str(), "job ended");
         *record = ended;
         for path in [self.layout().lease(&id), self.layout().cancel(&id)] {
             // What stays is swept later: the record says that the job has ended.
@@ -404,7 +487,7 @@ impl Store {
         let path = self.layout().lease(&job.id);
         match self.platform().locks.try_lock(&path, Access::Probe) {
             Ok(lease) => Ok(lease.map(|lease| Death { reason, _lease: Some(lease) })),
-            // Somebody has removed the lease file; its owner may hold it nevertheless.
+            // The lease file was removed by other means; its owner may still hold the lock.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Ok(if alive == Some(true) { None } else { Some(Death { reason, _lease: None }) })
             }
@@ -419,7 +502,8 @@ impl Store {
         if record.job.status.is_final() {
             return Ok(Some((record.job, false)));
         }
-        self.conclude(&mut record, &Outcome::failed(&death.reason))?;
+        event!(WARN, job = id.as_str(), reason = death.reason.as_str(), "the job's owner is dead");
+        self.conclude(&mut record, &JobOutcome::failed(&death.reason))?;
         Ok(Some((record.job, true)))
     }
 
@@ -427,16 +511,17 @@ impl Store {
     pub(crate) fn as_buried(&self, job: &Job, death: &Death) -> Job {
         let mut record = Record::new(job.clone());
         let cancel = self.cancel_mark(&job.id).unwrap_or_default();
-        Outcome::failed(&death.reason).apply(&mut record, cancel, self.platform().clock.now());
+        JobOutcome::failed(&death.reason).apply(&mut record, cancel, self.platform().clock.now());
         record.job
     }
 
     /// One job, after marking it if its owner is dead.
     ///
     /// # Errors
-    /// As [`job`](Self::job), and what is said when the mark is written.
-    pub fn look_at(&self, id: &JobId) -> Result<Job> {
-        let job = self.job(id)?;
+    /// `UnknownJob`; `NewerFormat`; `Corrupt` when nothing can be read, after moving the file aside; or what
+    /// the filesystem says.
+    pub fn job(&self, id: &JobId) -> Result<Job> {
+        let job = self.read_job(id)?;
         let buried = match self.death_of(&job)? {
             Some(death) => self.bury(id, &death)?,
             None => None,
@@ -445,7 +530,7 @@ impl Store {
     }
 }
 
-/// How a job has lost its owner. Holds the job's lease, so that nobody else buries it meanwhile.
+/// How a job lost its owner. Holds the job's lease, so that no other process marks the job meanwhile.
 pub(crate) struct Death {
     reason: String,
     _lease: Option<Box<dyn HeldLock>>,
@@ -456,5 +541,5 @@ fn note(identity: &ProcessIdentity) -> String {
 }
 
 fn finished(job: &Job) -> Error {
-    Error::new(ErrorKind::AlreadyFinished, format!("job {} has ended: it is {}", job.id, job.status))
+    Error::new(ErrorKind::AlreadyFinished, format!("job {} already finished ({})", job.id, job.status))
 }

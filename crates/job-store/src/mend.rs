@@ -1,4 +1,4 @@
-//! Mending: what cannot be understood is moved aside and told, and written anew from what else is known.
+//! Repair: a file that cannot be read is moved aside, reported, and written again from what the other files hold.
 
 use crate::config::{Config, ConfigFile};
 use crate::job::Record;
@@ -9,7 +9,7 @@ use codex_base::atomic;
 use codex_base::lock::{Access, HeldLock};
 
 impl Store {
-    /// The view for somebody who holds the lock and will write: a torn index is moved aside now.
+    /// The view for a caller that holds the lock and will write: a torn index is moved aside now.
     pub(crate) fn view_for_writing(&self) -> Result<View> {
         let mut view = self.view()?;
         if view.index == IndexState::Corrupt {

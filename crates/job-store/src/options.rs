@@ -10,16 +10,48 @@ use codex_base::storage::{Disk, Storage};
 
 /// What the store asks of the system. Each part can be replaced, so that tests can make it fail or stop.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Platform {
-    /// Default: [`Disk`].
-    pub storage: Arc<dyn Storage>,
-    /// Default: [`SystemClock`].
-    pub clock: Arc<dyn Clock>,
-    /// Default: [`OsLocks`].
-    pub locks: Arc<dyn Locks>,
-    /// Default: [`OsProcesses`].
-    pub processes: Arc<dyn Processes>,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) locks: Arc<dyn Locks>,
+    pub(crate) processes: Arc<dyn Processes>,
+}
+
+#[cfg(feature = "testing")]
+impl Platform {
+    /// The operating system.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what files are read and written through. Default: [`Disk`].
+    #[must_use]
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.storage = storage;
+        self
+    }
+
+    /// Sets where the time comes from. Default: [`SystemClock`].
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets what takes locks. Default: [`OsLocks`].
+    #[must_use]
+    pub fn locks(mut self, locks: Arc<dyn Locks>) -> Self {
+        self.locks = locks;
+        self
+    }
+
+    /// Sets what is asked about processes. Default: [`OsProcesses`].
+    #[must_use]
+    pub fn processes(mut self, processes: Arc<dyn Processes>) -> Self {
+        self.processes = processes;
+        self
+    }
 }
 
 impl Default for Platform {
@@ -33,14 +65,11 @@ impl Default for Platform {
     }
 }
 
-/// How many finished jobs are kept. Active jobs are kept whatever this says.
+/// Which finished jobs are kept: by default the 50 that finished last, at any age. Active jobs are always kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Retention {
-    /// How many finished jobs are kept: those that finished last. Default: 50.
-    pub count: usize,
-    /// Finished jobs older than this go as well. Default: `None`, at any age.
-    pub age: Option<Duration>,
+    pub(crate) count: usize,
+    pub(crate) age: Option<Duration>,
 }
 
 impl Default for Retention {
@@ -50,32 +79,79 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Keeps this many finished jobs.
-    pub fn count(count: usize) -> Self {
-        Retention { count, ..Retention::default() }
+    /// The default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Also drops finished jobs older than this.
+    /// Keeps this many finished jobs.
+    #[must_use]
+    pub fn count(mut self, count: usize) -> Self {
+        self.count = count;
+        self
+    }
+
+    /// Also removes finished jobs older than this.
+    #[must_use]
     pub fn age(mut self, age: Duration) -> Self {
         self.age = Some(age);
         self
     }
 }
 
-/// What has defaults when a store is opened; set the fields as needed.
+/// How a store is opened. Each setting has a default.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct StoreOptions {
-    /// What is kept whenever a job finishes.
-    pub retention: Retention,
-    /// How long a writer waits for another one. Default: 10 s, where a write takes milliseconds.
-    pub lock_deadline: Duration,
-    /// How long a queued job may be without a living owner that could be told. Default: 30 s.
-    pub queue_grace: Duration,
-    /// The size in bytes at which a log is rotated; one older part is kept. Default: 8 MiB.
-    pub log_cap: u64,
-    /// The system.
-    pub platform: Platform,
+    pub(crate) retention: Retention,
+    pub(crate) lock_deadline: Duration,
+    pub(crate) queue_grace: Duration,
+    pub(crate) log_cap: u64,
+    pub(crate) platform: Platform,
+}
+
+impl StoreOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what is kept whenever a job finishes. Default: [`Retention::new`].
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Sets how long a writer waits for another one. Default: 10 s, where a write takes milliseconds.
+    #[must_use]
+    pub fn lock_deadline(mut self, deadline: Duration) -> Self {
+        self.lock_deadline = deadline;
+        self
+    }
+
+    /// Sets how long a queued job may be without an owner that is known to live. Default: 30 s.
+    #[must_use]
+    pub fn queue_grace(mut self, grace: Duration) -> Self {
+        self.queue_grace = grace;
+        self
+    }
+
+    /// Sets the size in bytes at which a log is rotated; one older part is kept. Default: 8 MiB.
+    #[must_use]
+    pub fn log_cap(mut self, bytes: u64) -> Self {
+        self.log_cap = bytes;
+        self
+    }
+
+    /// Replaces parts of the system.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn platform(mut self, platform: Platform) -> Self {
+        self.platform = platform;
+        self
+    }
 }
 
 impl Default for StoreOptions {
@@ -90,18 +166,13 @@ impl Default for StoreOptions {
     }
 }
 
-/// Which jobs a list has. The default is all of them.
+/// Which jobs are meant. The default is all of them.
 #[derive(Clone, Debug, Default)]
-#[non_exhaustive]
 pub struct Filter {
-    /// Only jobs of this session.
-    pub session: Option<String>,
-    /// Only active (`true`) or only finished (`false`) jobs.
-    pub active: Option<bool>,
-    /// Only jobs of this class.
-    pub job_class: Option<String>,
-    /// At most this many, the newest.
-    pub limit: Option<usize>,
+    session: Option<String>,
+    active: Option<bool>,
+    job_class: Option<String>,
+    limit: Option<usize>,
 }
 
 impl Filter {
@@ -134,7 +205,7 @@ impl Filter {
         self
     }
 
-    fn matches(&self, job: &Job) -> bool {
+    pub(crate) fn matches(&self, job: &Job) -> bool {
         self.session.as_deref().is_none_or(|session| job.session_id.as_deref() == Some(session))
             && self.active.is_none_or(|active| job.is_active() == active)
             && self.job_class.as_deref().is_none_or(|class| job.job_class == class)

@@ -48,7 +48,7 @@ impl Store {
             if files.removed && !files.record {
                 self.remove_files(id, files)?;
             } else if !files.record {
-                // Bytes that were kept aside are somebody's to look at.
+                // Bytes that were moved aside are for the user to examine.
                 let kept = files.lasting.iter().any(|name| name.contains(".corrupt-"));
                 if !kept && self.lease_is_free(id)? {
                     self.remove_files(id, files)?;
@@ -74,7 +74,7 @@ impl Store {
     fn remove_excess(&self, view: &mut View, retention: &Retention) -> Result<Vec<JobId>> {
         let now = self.platform().clock.now();
         let mut finished: Vec<_> = view.jobs.values().filter(|job| job.status.is_final()).collect();
-        // Somebody has to be told of a damaged record before it may go.
+        // A damaged record must be reported before it is removed.
         finished.retain(|job| !view.damaged.contains(&job.id));
         finished.sort_by(|a, b| newest_first(a, b));
         let too_old = |age| move |at| now.since(at) > age;

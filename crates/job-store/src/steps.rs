@@ -1,41 +1,36 @@
-//! What callers say at each step of a job's life.
+//! What callers pass at each step of a job's life.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::extension::{self, Extension};
 use crate::job::{Job, MAX_ERROR, MAX_SUMMARY, Record, Status};
-use crate::{Error, ErrorKind, Result, Timestamp};
+use crate::{Error, ErrorKind, JobId, Result, Timestamp};
 use codex_base::text::one_line;
 
-/// What a job is born with.
+/// What a job is created with.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct NewJob {
     /// See [`Job::kind`].
     pub kind: String,
-    /// See [`Job::kind_label`]. Default: none.
-    pub kind_label: Option<String>,
     /// See [`Job::job_class`].
     pub job_class: String,
     /// See [`Job::title`]; made one line.
     pub title: String,
     /// See [`Job::summary`]; made one line. Default: empty.
     pub summary: String,
-    /// See [`Job::model`]. Default: none.
-    pub model: Option<String>,
-    /// See [`Job::effort`]. Default: none.
-    pub effort: Option<String>,
-    /// See [`Job::write`]. Default: none.
-    pub write: Option<bool>,
     /// See [`Job::session_id`]. Default: none.
     pub session_id: Option<String>,
-    /// See [`Job::thread_id`]. Default: none.
-    pub thread_id: Option<String>,
     /// See [`Record::request`]. Default: none.
     pub request: Option<Box<RawValue>>,
     /// See [`Job::extra`]. Default: empty.
     pub extra: Map<String, Value>,
+    /// See [`Job::retry_of`]. Default: none.
+    pub(crate) retry_of: Option<JobId>,
+    pub(crate) attempt: u32,
+    pub(crate) extension: Extension,
 }
 
 impl NewJob {
@@ -44,37 +39,73 @@ impl NewJob {
         NewJob { kind: kind.into(), job_class: job_class.into(), title: title.into(), ..NewJob::default() }
     }
 
+    /// Another attempt at a job: all that the record was created with, its request included. The thread and the turn of
+    /// [`CodexFields`](crate::codex::CodexFields) are left out, because they belong to one attempt. A caller's own fields of
+    /// that sort can be replaced or removed with [`extension`](Self::extension()) before the job is created.
+    #[must_use]
+    pub fn retry_of(record: &Record) -> Self {
+        let job = &record.job;
+        NewJob {
+            kind: job.kind.clone(),
+            job_class: job.job_class.clone(),
+            title: job.title.clone(),
+            summary: String::new(),
+            session_id: job.session_id.clone(),
+            request: record.request.clone(),
+            extra: job.extra.clone(),
+            retry_of: Some(job.id.clone()),
+            attempt: job.attempt.saturating_add(1),
+            extension: job.extension.for_another_attempt(),
+        }
+    }
+
+    /// Sets the summary; it is made one line.
+    #[must_use]
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.summary = summary.into();
+        self
+    }
+
+    /// Sets the session that asks for the job.
+    #[must_use]
+    pub fn session_id(mut self, id: impl Into<String>) -> Self {
+        self.session_id = Some(id.into());
+        self
+    }
+
     /// Sets [`NewJob::request`] from anything that can be JSON.
     ///
     /// # Errors
     /// `InvalidInput` when it cannot.
-    pub fn with_request(mut self, request: &impl Serialize) -> Result<Self> {
+    pub fn request(mut self, request: &impl Serialize) -> Result<Self> {
         self.request = Some(raw("the request", request)?);
+        Ok(self)
+    }
+
+    /// Sets the caller's own fields from a value that is a JSON object; a `null` removes a field.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is no object, or has a field that is the store's own.
+    pub fn extension(mut self, fields: &impl Serialize) -> Result<Self> {
+        self.extension.merge(&extension::fields(fields)?);
         Ok(self)
     }
 }
 
-/// What a worker makes known of its running job; what is `None` stays as it is. The state itself changes only
-/// through [`Store::lease`](crate::Store::lease) and [`Store::finish`](crate::Store::finish).
+/// What a worker reports about its running job; `None` leaves a value as it is. The status changes only
+/// through [`Store::lease`](crate::Store::lease) and [`Lease::finish`](crate::Lease::finish).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct JobUpdate {
     /// See [`Job::phase`].
     pub phase: Option<String>,
-    /// See [`Job::thread_id`].
-    pub thread_id: Option<String>,
-    /// See [`Job::turn_id`].
-    pub turn_id: Option<String>,
     /// See [`Job::title`]; made one line.
     pub title: Option<String>,
     /// See [`Job::summary`]; made one line.
     pub summary: Option<String>,
-    /// See [`Job::model`].
-    pub model: Option<String>,
-    /// See [`Job::effort`].
-    pub effort: Option<String>,
-    /// Merged into [`Job::extra`]; a `null` takes the key away.
+    /// Merged into [`Job::extra`]; a `null` removes the key.
     pub extra: Map<String, Value>,
+    extension: Map<String, Value>,
 }
 
 impl JobUpdate {
@@ -89,35 +120,36 @@ impl JobUpdate {
         self
     }
 
-    /// Sets the thread.
-    pub fn thread_id(mut self, id: impl Into<String>) -> Self {
-        self.thread_id = Some(id.into());
-        self
-    }
-
-    /// Sets the turn.
-    pub fn turn_id(mut self, id: impl Into<String>) -> Self {
-        self.turn_id = Some(id.into());
-        self
-    }
-
     /// Sets the summary.
     pub fn summary(mut self, summary: impl Into<String>) -> Self {
         self.summary = Some(summary.into());
         self
     }
 
+    /// Sets the title.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// Sets those of the caller's own fields that the value has; a `null` removes a field.
+    ///
+    /// # Errors
+    /// As [`NewJob::extension`].
+    pub fn extension(mut self, fields: &impl Serialize) -> Result<Self> {
+        self.extension.append(&mut extension::fields(fields)?);
+        Ok(self)
+    }
+
     pub(crate) fn apply(&self, job: &mut Job) {
+        job.extension.merge(&self.extension);
         let set = |target: &mut Option<String>, value: &Option<String>| {
             if value.is_some() {
                 target.clone_from(value);
             }
         };
         set(&mut job.phase, &self.phase);
-        set(&mut job.thread_id, &self.thread_id);
-        set(&mut job.turn_id, &self.turn_id);
-        set(&mut job.model, &self.model);
-        set(&mut job.effort, &self.effort);
         if let Some(title) = &self.title {
             job.title = one_line(title, MAX_SUMMARY);
         }
@@ -136,8 +168,8 @@ impl JobUpdate {
 /// How a job ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Outcome {
-    /// One of the three ends. Cancelled wins if somebody asked for that, whatever is said here.
+pub struct JobOutcome {
+    /// One of the three ends. A cancel that was requested takes precedence.
     pub(crate) status: Status,
     /// See [`Job::exit_code`]. Default: none.
     pub exit_code: Option<i32>,
@@ -145,63 +177,75 @@ pub struct Outcome {
     pub error_message: Option<String>,
     /// See [`Job::summary`]; made one line. Default: stays as it is.
     pub summary: Option<String>,
-    /// See [`Job::thread_id`]. Default: stays as it is.
-    pub thread_id: Option<String>,
-    /// See [`Job::turn_id`]. Default: stays as it is.
-    pub turn_id: Option<String>,
     /// See [`Record::result`]. Default: none.
     pub result: Option<Box<RawValue>>,
     /// See [`Record::rendered`]. Default: none.
     pub rendered: Option<String>,
+    extension: Map<String, Value>,
 }
 
-impl Outcome {
-    /// Ended well.
+impl JobOutcome {
+    /// Succeeded.
     pub fn completed() -> Self {
-        Outcome::new(Status::Completed, None)
+        JobOutcome::new(Status::Completed, None)
     }
 
     /// Failed, and why.
     pub fn failed(reason: impl Into<String>) -> Self {
-        Outcome::new(Status::Failed, Some(reason.into()))
+        JobOutcome::new(Status::Failed, Some(reason.into()))
     }
 
     /// Cancelled by its own worker.
     pub fn cancelled() -> Self {
-        Outcome::new(Status::Cancelled, None)
+        JobOutcome::new(Status::Cancelled, None)
     }
 
     /// Sets the result from anything that can be JSON.
     ///
     /// # Errors
     /// `InvalidInput` when it cannot.
-    pub fn with_result(mut self, result: &impl Serialize) -> Result<Self> {
+    pub fn result(mut self, result: &impl Serialize) -> Result<Self> {
         self.result = Some(raw("the result", result)?);
         Ok(self)
     }
 
     /// Sets the text for people.
-    pub fn with_rendered(mut self, rendered: impl Into<String>) -> Self {
+    pub fn rendered(mut self, rendered: impl Into<String>) -> Self {
         self.rendered = Some(rendered.into());
         self
     }
 
     /// Sets the summary.
-    pub fn with_summary(mut self, summary: impl Into<String>) -> Self {
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
         self.summary = Some(summary.into());
         self
     }
 
+    /// Sets the exit code, in the caller's terms.
+    #[must_use]
+    pub fn exit_code(mut self, code: i32) -> Self {
+        self.exit_code = Some(code);
+        self
+    }
+
+    /// Sets those of the caller's own fields that the value has; a `null` removes a field.
+    ///
+    /// # Errors
+    /// As [`NewJob::extension`].
+    pub fn extension(mut self, fields: &impl Serialize) -> Result<Self> {
+        self.extension.append(&mut extension::fields(fields)?);
+        Ok(self)
+    }
+
     fn new(status: Status, error_message: Option<String>) -> Self {
-        Outcome {
+        JobOutcome {
             status,
             exit_code: None,
             error_message,
             summary: None,
-            thread_id: None,
-            turn_id: None,
             result: None,
             rendered: None,
+            extension: Map::new(),
         }
     }
 
@@ -217,8 +261,7 @@ impl Outcome {
         if let Some(summary) = &self.summary {
             job.summary = one_line(summary, MAX_SUMMARY);
         }
-        job.thread_id = self.thread_id.clone().or(job.thread_id.take());
-        job.turn_id = self.turn_id.clone().or(job.turn_id.take());
+        job.extension.merge(&self.extension);
         job.cancel_requested_at = cancel;
         job.set_owner(None);
         job.handed_over = false;

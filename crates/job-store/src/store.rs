@@ -9,14 +9,14 @@ use crate::{Config, Error, ErrorKind, JobId, LogLine, LogWriter, Notice, NoticeK
 use codex_base::lock::Access;
 use codex_base::process::ProcessIdentity;
 
-/// What a look at the store has found.
+/// The jobs of a store at one moment.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Look {
+pub struct Snapshot {
     /// The jobs asked for, newest first.
     pub jobs: Vec<Job>,
-    /// Jobs, whether asked for or not, whose owner was found dead by this look, as they are recorded now:
-    /// failed, or cancelled if that had been asked for. Their turns may still go on and want interrupting.
+    /// Jobs, whether asked for or not, whose owner was found dead by this call, as they are recorded now:
+    /// failed, or cancelled if a cancel was requested. Their turns may still run and may have to be interrupted.
     pub reaped: Vec<Job>,
 }
 
@@ -36,8 +36,8 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the store of `workspace`, an absolute canonical path, under `state_root`. Touches nothing: folders
-    /// come into being with the first job or setting.
+    /// Opens the store of `workspace`, an absolute canonical path, under `state_root`. Creates nothing: the directories are
+    /// created with the first job or setting.
     ///
     /// # Errors
     /// `InvalidInput` when one of the paths is relative.
@@ -52,7 +52,7 @@ impl Store {
         Ok(Store { inner: Arc::new(Inner { layout, options, notices: Mutex::default() }) })
     }
 
-    /// The folder of this workspace; it may not exist yet.
+    /// The directory of this workspace; it may not exist yet.
     pub fn folder(&self) -> &Path {
         &self.layout().folder
     }
@@ -65,7 +65,7 @@ impl Store {
     /// A writer for the log of a job, which is created if need be. One process should write a log.
     ///
     /// # Errors
-    /// `Removed` when the store's folder does not exist, or what the filesystem says.
+    /// `Removed` when the store's directory does not exist, or the filesystem's error.
     pub fn log_writer(&self, id: &JobId) -> Result<LogWriter> {
         let platform = self.platform();
         let cap = self.options().log_cap;
@@ -81,25 +81,45 @@ impl Store {
         crate::log::tail(&self.log_path(id), count)
     }
 
-    /// What was met on the way since the last call and did not fail an operation, oldest first.
+    /// Problems since the last call that did not make an operation fail, oldest first.
     pub fn take_notices(&self) -> Vec<Notice> {
         std::mem::take(&mut self.inner.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The jobs that the filter lets through, newest first, as they are recorded. Changes nothing, takes no lock.
+    /// The jobs that the filter lets through, newest first, as they are recorded: also those whose owner is dead. Changes
+    /// nothing and takes no lock. For tests; programs use [`snapshot`](Self::snapshot).
     ///
     /// # Errors
     /// What the filesystem says; a store that does not exist yet is empty.
-    pub fn list(&self, filter: &Filter) -> Result<Vec<Job>> {
+    #[cfg(feature = "testing")]
+    pub fn recorded(&self, filter: &Filter) -> Result<Vec<Job>> {
         Ok(filter.choose(&self.view()?))
     }
 
-    /// Like [`list`](Self::list), after marking the jobs of dead owners and mending what is damaged. Where that
-    /// cannot be written, the jobs are shown as they would be marked, and a notice says so.
+    /// One job as it is recorded, also when its owner is dead. For tests; programs use [`job`](Self::job).
     ///
     /// # Errors
-    /// What the filesystem says when it is read.
-    pub fn look(&self, filter: &Filter) -> Result<Look> {
+    /// As [`job`](Self::job).
+    #[cfg(feature = "testing")]
+    pub fn recorded_job(&self, id: &JobId) -> Result<Job> {
+        self.read_job(id)
+    }
+
+    /// The whole record of a job as it is, also when its owner is dead. For tests; programs use [`record`](Self::record).
+    ///
+    /// # Errors
+    /// As [`job`](Self::job).
+    #[cfg(feature = "testing")]
+    pub fn recorded_record(&self, id: &JobId) -> Result<Record> {
+        self.read_record(id)
+    }
+
+    /// The jobs that the filter lets through, newest first, after marking the jobs of dead owners and repairing what is
+    /// damaged. Where that cannot be written, the jobs are returned as they would be marked, and a notice reports it.
+    ///
+    /// # Errors
+    /// What the filesystem says when it is read; a store that does not exist yet is empty.
+    pub fn snapshot(&self, filter: &Filter) -> Result<Snapshot> {
         let mut view = self.view()?;
         let mut reaped = Vec::new();
         let active: Vec<Job> = view.jobs.values().filter(|job| job.is_active()).cloned().collect();
@@ -107,7 +127,7 @@ impl Store {
             let buried = self.death_of(&job).and_then(|death| {
                 let Some(death) = death else { return Ok(None) };
                 self.bury(&job.id, &death).or_else(|error| {
-                    self.notice(Notice::behind("a dead job could not be marked", &error));
+                    self.notice(Notice::behind("a job whose worker died could not be marked", &error));
                     Ok(Some((self.as_buried(&job, &death), false)))
                 })
             });
@@ -120,7 +140,7 @@ impl Store {
                     view.jobs.insert(job.id.clone(), job);
                 }
                 Err(error) => {
-                    self.notice(Notice::behind("whether a job's worker lives could not be told", &error));
+                    self.notice(Notice::behind("could not check whether a job's worker is alive", &error));
                 }
             }
         }
@@ -131,23 +151,11 @@ impl Store {
         if !view.damaged.is_empty() {
             view = self.view()?;
         }
-        Ok(Look { jobs: filter.choose(&view), reaped })
-    }
-
-    /// Marks the jobs whose owner is dead, and says which. See [`look`](Self::look).
-    ///
-    /// # Errors
-    /// What the filesystem says when it is read.
-    pub fn reap(&self) -> Result<Vec<JobId>> {
-        Ok(self.look(&Filter::all().limit(0))?.reaped.into_iter().map(|job| job.id).collect())
+        Ok(Snapshot { jobs: filter.choose(&view), reaped })
     }
 
     /// One job, as it is recorded.
-    ///
-    /// # Errors
-    /// `UnknownJob`; `NewerFormat`; `Corrupt` when nothing can be read, after moving the file aside; or what
-    /// the filesystem says.
-    pub fn job(&self, id: &JobId) -> Result<Job> {
+    pub(crate) fn read_job(&self, id: &JobId) -> Result<Job> {
         let exists = |path: PathBuf| {
             self.platform().storage.exists(&path).map_err(|error| Error::io("look at", &path, error))
         };
@@ -163,11 +171,16 @@ impl Store {
         self.expect_found(id, loaded)
     }
 
-    /// The whole record of a job, with its request and result.
+    /// The whole record of a job, with its request and result, after marking the job if its owner is dead.
     ///
     /// # Errors
     /// As [`job`](Self::job).
     pub fn record(&self, id: &JobId) -> Result<Record> {
+        self.job(id)?;
+        self.read_record(id)
+    }
+
+    fn read_record(&self, id: &JobId) -> Result<Record> {
         let loaded = self.load_record(id)?;
         self.expect_found(id, loaded)
     }
@@ -195,13 +208,13 @@ impl Store {
 
     /// The process that holds the job's lease, verified: the lease is held, and the process that the record
     /// names still is the one that was recorded. Only such a process may ever be signalled; `None` otherwise.
-    /// [`ProcessIdentity::start`] is `None` on systems where a start time cannot be told; there only the lease
-    /// vouches for the process.
+    /// [`ProcessIdentity::start`] is `None` on systems where a start time cannot be read; there the lease
+    /// alone identifies the process.
     ///
     /// # Errors
     /// As [`job`](Self::job).
     pub fn owner(&self, id: &JobId) -> Result<Option<ProcessIdentity>> {
-        let job = self.job(id)?;
+        let job = self.read_job(id)?;
         let Some(owner) = job.named_owner().filter(|_| job.status == Status::Running) else {
             return Ok(None);
         };
@@ -219,8 +232,8 @@ impl Store {
 
     /// What is set for this workspace. Reads one small file when it is there.
     ///
-    /// A `config.json` that cannot be understood is moved aside, told in a notice, and replaced by the copy that
-    /// the index has.
+    /// A `config.json` that cannot be read is moved aside, reported in a notice, and replaced by the copy in
+    /// the index.
     ///
     /// # Errors
     /// What the filesystem says.
@@ -297,7 +310,7 @@ impl Store {
         }
     }
 
-    /// Creates the folders of the store where they are missing.
+    /// Creates the directories of the store where they are missing.
     pub(crate) fn create_folders(&self) -> Result<()> {
         codex_base::atomic::create_directories(&*self.platform().storage, &self.layout().jobs)?;
         Ok(())

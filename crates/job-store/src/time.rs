@@ -14,6 +14,12 @@ impl Timestamp {
     #[cfg(test)]
     pub(crate) const EPOCH: Timestamp = Timestamp(0);
 
+    /// The present moment by the system's clock.
+    #[must_use]
+    pub fn now() -> Self {
+        SystemTime::now().into()
+    }
+
     /// From milliseconds since 1970; a value outside the years -9999 to 9999 becomes the nearest one inside.
     pub fn from_millis(millis: i64) -> Self {
         let (first, last) = (jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());

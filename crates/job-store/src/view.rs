@@ -1,4 +1,4 @@
-//! Reading the store: the index, mended in memory with what the job files say.
+//! Reading the store: the index, corrected in memory with the contents of the job files.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -54,7 +54,7 @@ pub(crate) enum Loaded<T> {
     Newer,
 }
 
-/// All jobs of the store at one look.
+/// All jobs of the store at one moment.
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) jobs: BTreeMap<JobId, Job>,
@@ -217,7 +217,7 @@ impl Store {
         Ok(atomic::replace(&*self.platform().storage, &self.layout().state, &bytes)?)
     }
 
-    /// The same when the truth is recorded already: a failure is noted, and a later write mends it.
+    /// The same when the truth is recorded already: a failure is noted, and a later write repairs it.
     pub(crate) fn publish(&self, view: &View) {
         if view.index == IndexState::Newer {
             return;
@@ -252,7 +252,7 @@ impl Store {
         })
     }
 
-    /// The configuration as `config.json` has it; if that cannot be told, as the index has it.
+    /// The configuration as `config.json` has it; if it cannot be read, as the index has it.
     pub(crate) fn config_or(&self, copy: Option<&Config>) -> Result<Config> {
         match self.load_config()? {
             Loaded::Found(file) => Ok(file.config),

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-/// Waits for changes in a folder: by inotify on Linux, elsewhere or where that fails by coming back soon.
+/// Waits for changes in a directory: by inotify on Linux; elsewhere, or where that fails, by polling.
 ///
 /// What happened since the last wait ends the next one at once. It may also end without a reason.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ mod linux {
 mod tests {
     use super::*;
     #[cfg(target_os = "linux")]
-    use crate::{Disk, Storage};
+    use codex_base::storage::{Disk, Storage};
 
     const LONG: Duration = Duration::from_secs(600);
 

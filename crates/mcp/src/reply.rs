@@ -130,8 +130,8 @@ fn error_lines(error: &ErrorReport) -> String {
 
 /// What the document has and the text of a report has not.
 fn facts(job: &Job) -> String {
-    match job.thread_id.as_deref().filter(|_| job.job_class == "task") {
-        Some(thread) => format!("\nJob {}, thread {}\n", job.id, one_line(thread, 80)),
+    match job.codex().thread_id.filter(|_| job.job_class == "task") {
+        Some(thread) => format!("\nJob {}, thread {}\n", job.id, one_line(&thread, 80)),
         None => format!("\nJob {}\n", job.id),
     }
 }

@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use codex_job_store::testing::{Disk, Platform, Storage};
 use codex_job_store::{
-    Disk, ErrorKind, Filter, Job, JobId, LogLine, LogReader, NewJob, Outcome, Record, Status, Storage, Store,
+    ErrorKind, Filter, Job, JobId, JobOutcome, LogLine, LogReader, NewJob, Record, Status, Store,
     StoreOptions,
 };
 use serde::Deserialize;
@@ -40,7 +41,7 @@ pub fn store(data: &[u8]) {
         assert!(ids(&home.list()).contains(&FUZZED), "a damaged job is not in sight");
     }
     configuration(&home, state, config);
-    let look = home.store().look(&Filter::all()).expect("a look tells of all that can be told of");
+    let look = home.store().snapshot(&Filter::all()).expect("a look tells of all that can be told of");
     home.is_whole("after a look");
     assert_eq!(ids(&look.jobs), ids(&home.list()), "what the look said is there");
     index(&home, state, record);
@@ -72,8 +73,8 @@ impl Home {
         let new = |title| NewJob::new("task", "task", title);
         let done = store.create(new("done")).expect("an empty folder takes a job");
         let lease = store.lease(&done.id).expect("nobody has it");
-        store.finish(&lease, &Outcome::completed().with_rendered("an hour's work")).expect("it is leased");
-        home.done = Some(store.record(&done.id).expect("it has ended"));
+        lease.finish(&JobOutcome::completed().rendered("an hour's work")).expect("it is leased");
+        home.done = Some(store.recorded_record(&done.id).expect("it has ended"));
         home.queued = Some(store.create(new("queued")).expect("there is room"));
         store.set_config(|config| config.stop_review_gate = true).expect("the folder is there");
         home
@@ -95,8 +96,7 @@ impl Home {
     }
 
     fn store(&self) -> Store {
-        let mut options = StoreOptions::default();
-        options.platform.storage = Arc::new(Unsynced);
+        let options = StoreOptions::new().platform(Platform::new().storage(Arc::new(Unsynced)));
         Store::open(&self.root.path().join("state"), Path::new("/w/app"), options)
             .expect("the paths are absolute")
     }
@@ -114,7 +114,7 @@ impl Home {
     }
 
     fn list(&self) -> Vec<Job> {
-        self.store().list(&Filter::all()).expect("what is damaged is no failure")
+        self.store().recorded(&Filter::all()).expect("what is damaged is no failure")
     }
 
     /// Whether these bytes are kept in a file beside `name`.
@@ -137,7 +137,7 @@ impl Home {
         for id in [&done.job.id, &queued.id] {
             assert_eq!(listed.iter().filter(|job| job.id == *id).count(), 1, "{id} {when}");
         }
-        let record = self.store().record(&done.job.id).expect("its file was not touched");
+        let record = self.store().recorded_record(&done.job.id).expect("its file was not touched");
         assert_eq!((&record.job, &record.rendered), (&done.job, &done.rendered), "{when}");
     }
 }
@@ -208,7 +208,7 @@ fn damaged(home: &Home, state: &[u8], record: &[u8]) {
                 job.status == sound.status || matches!(job.status, Status::Failed | Status::Cancelled),
                 "{job:?}"
             );
-            assert_eq!((&job.title, &job.thread_id), (&sound.title, &sound.thread_id));
+            assert_eq!((&job.title, job.codex()), (&sound.title, sound.codex()));
         }
         (None, None) => assert!(is_newer(record), "a damaged job is not in sight"),
         (None, Some(job)) => {
@@ -282,7 +282,7 @@ fn goes_on(home: &Home) {
         Err(error) => return assert_eq!(error.kind(), ErrorKind::NewerFormat, "{error}"),
     };
     let lease = store.lease(&job.id).expect("nobody has it");
-    store.finish(&lease, &Outcome::completed()).expect("it is leased");
+    lease.finish(&JobOutcome::completed()).expect("it is leased");
     let listed = home.list();
     assert!(listed.iter().any(|listed| listed.id == job.id && listed.status == Status::Completed));
     home.is_whole("after the next job");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use codex_gate::Verdict;
-use codex_job_store::{Filter, JobUpdate, Outcome};
+use codex_job_store::{Filter, JobOutcome, JobUpdate};
 use codex_rpc::frame::{FrameCodec, Line, classify};
 use codex_rpc::message::Envelope;
 use codex_rpc::protocol::ServerNotification;
@@ -119,7 +119,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
             let _kept = &root;
             for _ in 0..10 {
                 phase += 1;
-                store.update(&lease, &JobUpdate::new().phase(phase.to_string())).expect("it is ours");
+                lease.update(&JobUpdate::new().phase(phase.to_string())).expect("it is ours");
             }
         }))
     }),
@@ -129,7 +129,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         alone(go(move || {
             let _kept = &root;
             number += 1;
-            store.finish(&running(&store, number), &Outcome::completed()).expect("it is ours").id
+            running(&store, number).finish(&JobOutcome::completed()).expect("it is ours").id
         }))
     }),
     small("job store, list of 50, 20 times", || {
@@ -137,7 +137,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         alone(go(move || {
             let _kept = &root;
             (0..20)
-                .map(|_| store.list(black_box(&Filter::all())).expect("it can be read").len())
+                .map(|_| store.snapshot(black_box(&Filter::all())).expect("it can be read").jobs.len())
                 .sum::<usize>()
         }))
     }),

@@ -12,9 +12,9 @@ use crate::settings::Settings;
 
 pub(super) fn run(app: &App, flags: &ResumeArgs) -> Result<Answer, Failure> {
     let jobs = app.jobs()?;
-    let resumable = |job: &Job| job.job_class == "task" && job.thread_id.is_some();
+    let resumable = |job: &Job| job.job_class == "task" && job.codex().thread_id.is_some();
     let job = jobs.choose(flags.job.as_deref(), "task in view whose thread can be resumed", resumable)?;
-    let thread = job.thread_id.clone().filter(|_| resumable(&job)).ok_or_else(|| {
+    let thread = job.codex().thread_id.filter(|_| resumable(&job)).ok_or_else(|| {
         Failure::usage(format!("job {} has no thread that can be resumed", job.id))
             .with_hint("Codex does not keep the threads of reviews; only tasks can be resumed")
     })?;

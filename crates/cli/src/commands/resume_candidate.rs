@@ -14,7 +14,7 @@ pub(super) fn run(app: &App, flags: &JsonArgs) -> Result<Answer, Failure> {
         let document = candidate.as_ref().map(|job| {
             json!({
                 "id": job.id, "status": job.status, "title": job.title, "summary": job.summary,
-                "threadId": job.thread_id, "completedAt": job.completed_at, "updatedAt": job.updated_at,
+                "threadId": job.codex().thread_id, "completedAt": job.completed_at, "updatedAt": job.updated_at,
             })
         });
         let value = json!({
@@ -24,8 +24,8 @@ pub(super) fn run(app: &App, flags: &JsonArgs) -> Result<Answer, Failure> {
     } else {
         match &candidate {
             Some(job) => {
-                let thread = job.thread_id.as_deref().unwrap_or_default();
-                format!("{} {} {}\n", job.id, one_line(thread, 80), one_line(&job.summary, 80))
+                let thread = job.codex().thread_id.unwrap_or_default();
+                format!("{} {} {}\n", job.id, one_line(&thread, 80), one_line(&job.summary, 80))
             }
             None => "There is no task to continue.\n".to_owned(),
         }

@@ -88,7 +88,7 @@ fn ids_in_view(jobs: &Jobs, named: Option<&Job>, flags: &StatusArgs) -> Result<V
 
 /// The job as it is now. Its end needs no notice any more.
 fn current(jobs: &Jobs, id: &JobId) -> Result<Job, Failure> {
-    let job = jobs.store().look_at(id)?;
+    let job = jobs.store().job(id)?;
     if !job.is_active() {
         notices::seen(jobs, id);
     }
@@ -107,7 +107,7 @@ fn watch(app: &App, jobs: &Jobs, flags: &StatusArgs) -> Result<Answer, Failure> 
     let named = named(jobs, flags)?;
     loop {
         let (view, running) = match &named {
-            Some(job) => (one_text(app, jobs, &job.id)?, jobs.store().look_at(&job.id)?.is_active()),
+            Some(job) => (one_text(app, jobs, &job.id)?, jobs.store().job(&job.id)?.is_active()),
             None => (overview(app, jobs, flags)?.text(jobs), !jobs.active(flags.all)?.is_empty()),
         };
         if view != last {

@@ -134,6 +134,33 @@ fn d22_blocks_are_bounded_cached_and_then_let_pass() {
     assert_eq!(turns(&codex), 2);
 }
 
+/// Hidden characters in a reviewer's answer reach neither the agent through the hook, nor a reader of `result`.
+#[test]
+fn e23_hidden_characters_of_a_reviewer_are_removed() {
+    let hidden = ['\u{e0041}', '\u{200b}'];
+    let clean = |what: &str, output: &str| {
+        let escaped = ["\\udb40", "\\u200b", "\\u200B"];
+        assert!(
+            !output.contains(hidden) && !escaped.iter().any(|form| output.contains(form)),
+            "{what}: {output}"
+        );
+    };
+    let (bed, _codex) = on(Script::new()
+        .turn(Turn::say(
+            "BLOCK: a test\u{e0041} is a stub\u{200b}\n- [high] a.txt:2: asserts\u{e0041} nothing\u{200b}.",
+        ))
+        .turn(Turn::say("All\u{e0041} is\u{200b} well.")));
+    let run = stop_with(&bed, &json!({}));
+    clean("hook", &run.stdout);
+    feedback(&run.json(), &["a test is a stub", "asserts nothing"]);
+
+    let answer = bed.run(&["task", "--json", "is it well?"]).exits(0).json();
+    assert!(answer["rawOutput"].as_str().unwrap().contains(hidden), "the answer has them: {answer}");
+    let result = bed.run(&["result"]).exits(0);
+    clean("result", &result.stdout);
+    assert!(result.stdout.starts_with("All is well.\n"), "{}", result.stdout);
+}
+
 #[test]
 fn d22_what_is_no_verdict_blocks_once_and_then_warns() {
     for answer in ["I could not decide.", "stream error: 503"] {

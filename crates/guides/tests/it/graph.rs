@@ -71,8 +71,11 @@ const FOR_EXAMPLES: &[(&str, &str)] = &[("codex-gate", "codex-rpc")];
 fn may_use(package: &str, dependency: &str, kind: DependencyKind) -> Option<bool> {
     let (_, allowed) = MAY_USE.iter().find(|(name, _)| *name == package)?;
     let library = !FRONT_ENDS.contains(&dependency) && !NOT_PUBLISHED.contains(&dependency);
+    // A crate that depends on itself does so to test with its own feature `testing`.
     let for_tests = kind == DependencyKind::Development
-        && (FOR_TESTS.contains(&dependency) || FOR_EXAMPLES.contains(&(package, dependency)));
+        && (package == dependency
+            || FOR_TESTS.contains(&dependency)
+            || FOR_EXAMPLES.contains(&(package, dependency)));
     Some(allowed.contains(&dependency) || allowed.contains(&"*") && library || for_tests)
 }
 
@@ -112,6 +115,7 @@ fn the_rule_itself() {
     check("codex-gate", "codex-job-store", dev, Some(false));
     check("codex-review-target", "codex-testkit", dev, Some(true));
     check("codex-review-target", "codex-testkit", normal, Some(false));
+    check("codex-job-store", "codex-job-store", dev, Some(true));
     check("codex-companion", "codex-testkit", normal, Some(false));
     check("codex-companion", "codex-gate", normal, Some(true));
     check("codex-testkit", "codex-gate", normal, Some(false));

@@ -61,11 +61,11 @@ impl Store {
     /// Begins to follow the log of a job.
     ///
     /// # Errors
-    /// As [`look_at`](Self::look_at).
+    /// As [`job`](Self::job).
     pub fn follow(&self, id: &JobId, from: FollowFrom) -> Result<Follow> {
         // The watch is there before anything is read, so that nothing happens unseen between the two.
         let watch = Watch::new(&self.layout().jobs);
-        self.look_at(id)?;
+        self.job(id)?;
         let mut follow = Follow {
             store: self.clone(),
             id: id.clone(),
@@ -101,12 +101,12 @@ impl Store {
     /// that dies ends its job. Follows changes as [`Follow`] does.
     ///
     /// # Errors
-    /// As [`look_at`](Self::look_at).
+    /// As [`job`](Self::job).
     pub fn wait(&self, ids: &[JobId], timeout: Duration) -> Result<Vec<Job>> {
         let deadline = Instant::now().checked_add(timeout);
         let mut watch = Watch::new(&self.layout().jobs);
         loop {
-            let jobs = ids.iter().map(|id| self.look_at(id)).collect::<Result<Vec<Job>>>()?;
+            let jobs = ids.iter().map(|id| self.job(id)).collect::<Result<Vec<Job>>>()?;
             let left = remaining(deadline);
             if left.is_zero() || !jobs.iter().any(Job::is_active) {
                 return Ok(jobs);
@@ -120,7 +120,7 @@ impl Follow {
     /// The next that there is to tell, waiting at most this long.
     ///
     /// # Errors
-    /// As [`Store::look_at`], and what the filesystem says when the log is read.
+    /// As [`Store::job`], and what the filesystem says when the log is read.
     pub fn next(&mut self, timeout: Duration) -> Result<Followed> {
         let deadline = Instant::now().checked_add(timeout);
         loop {
@@ -136,7 +136,7 @@ impl Follow {
             if let Some(job) = &self.ended {
                 return Ok(Followed::Finished(job.clone()));
             }
-            let job = self.store.look_at(&self.id)?;
+            let job = self.store.job(&self.id)?;
             if !job.is_active() {
                 self.ended = Some(Box::new(job));
                 continue;

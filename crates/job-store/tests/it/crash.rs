@@ -5,8 +5,10 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use codex_job_store::codex::CodexFields;
 use codex_job_store::{
-    Cancel, ErrorKind, Filter, JobId, JobUpdate, Lease, NoticeKind, Outcome, Result, Retention, Store,
+    CancelOutcome, ErrorKind, Filter, JobId, JobOutcome, JobUpdate, Lease, NoticeKind, Result, Retention,
+    Store,
 };
 
 use crate::support::{Facts, Fault, Home, PowerCut, assert_healthy, facts, new_job};
@@ -41,12 +43,12 @@ fn scene(home: &Home) -> Scene {
         let job = store.create(new_job(title)).unwrap();
         let lease = store.lease(&job.id).unwrap();
         store.log_writer(&job.id).unwrap().line("done").unwrap();
-        store.finish(&lease, &Outcome::completed().with_rendered(format!("result of {title}"))).unwrap();
+        lease.finish(&JobOutcome::completed().rendered(format!("result of {title}"))).unwrap();
         finished.push(job.id);
     }
-    let running = store.create(new_job("running").with_request(&"do it").unwrap()).unwrap();
+    let running = store.create(new_job("running").request(&"do it").unwrap()).unwrap();
     let running = store.lease(&running.id).unwrap();
-    let queued = store.create(new_job("queued").with_request(&"do it too").unwrap()).unwrap().id;
+    let queued = store.create(new_job("queued").request(&"do it too").unwrap()).unwrap().id;
 
     let reference = home.root.path().join("reference");
     fs::create_dir_all(reference.join("jobs")).unwrap();
@@ -70,30 +72,29 @@ const PLAIN: Operation =
 fn operations() -> Vec<Operation> {
     let op = |name, act| Operation { name, act, ..PLAIN };
     vec![
-        op("create", |scene| scene.store.create(new_job("new").with_request(&"the prompt")?).map(drop)),
+        op("create", |scene| scene.store.create(new_job("new").request(&"the prompt")?).map(drop)),
         op("lease", |scene| scene.store.lease(&scene.queued).map(drop)),
         op("hand over", |scene| scene.store.hand_over(&scene.queued, std::process::id())),
         op("abandon", |scene| scene.store.abandon(&scene.queued, "no such program").map(drop)),
         op("update", |scene| {
-            let update = JobUpdate::new().phase("editing").thread_id("thread-1").summary("half way");
-            scene.store.update(&scene.running, &update).map(drop)
+            let codex = CodexFields::new().thread_id("thread-1");
+            let update = JobUpdate::new().phase("editing").summary("half way").extension(&codex)?;
+            scene.running.update(&update).map(drop)
         }),
         op("finish", |scene| {
-            let outcome = Outcome::completed().with_rendered("x".repeat(100_000)).with_result(&[1, 2, 3])?;
-            scene.store.finish(&scene.running, &outcome).map(drop)
+            let outcome = JobOutcome::completed().rendered("x".repeat(100_000)).result(&[1, 2, 3])?;
+            scene.running.finish(&outcome).map(drop)
         }),
-        op("fail", |scene| scene.store.finish(&scene.running, &Outcome::failed("why")).map(drop)),
+        op("fail", |scene| scene.running.finish(&JobOutcome::failed("why")).map(drop)),
         Operation {
             name: "finish with more than is kept",
             prepare: |home, scene| {
-                let mut few = home.options.clone();
-                few.retention = Retention::count(2);
-                scene.store = Store::open(&home.root.path().join("state"), "/w/app".as_ref(), few).unwrap();
+                scene.store = home.store_with(home.options.clone().retention(Retention::new().count(2)));
                 // The lease of a store that keeps few.
                 let job = scene.store.create(new_job("second")).unwrap();
                 scene.running = scene.store.lease(&job.id).unwrap();
             },
-            act: |scene| scene.store.finish(&scene.running, &Outcome::completed()).map(drop),
+            act: |scene| scene.running.finish(&JobOutcome::completed()).map(drop),
             lingers: true,
             ..PLAIN
         },
@@ -103,9 +104,9 @@ fn operations() -> Vec<Operation> {
             name: "finish after a request to cancel",
             prepare: |_, scene| {
                 let cancel = scene.store.request_cancel(scene.running.id()).unwrap();
-                assert!(matches!(cancel, Cancel::Requested(_)));
+                assert!(matches!(cancel, CancelOutcome::Requested(_)));
             },
-            act: |scene| scene.store.finish(&scene.running, &Outcome::completed()).map(drop),
+            act: |scene| scene.running.finish(&JobOutcome::completed()).map(drop),
             ..PLAIN
         },
         Operation {
@@ -114,12 +115,12 @@ fn operations() -> Vec<Operation> {
                 let lost = scene.store.create(new_job("lost")).unwrap();
                 drop(scene.store.lease(&lost.id).unwrap());
             },
-            act: |scene| scene.store.reap().map(drop),
+            act: |scene| scene.store.snapshot(&Filter::all().limit(0)).map(drop),
             looks: true,
             ..PLAIN
         },
         op("configure", |scene| scene.store.set_config(|config| config.stop_review_gate = false).map(drop)),
-        op("prune", |scene| scene.store.prune(&Retention::count(1)).map(drop)),
+        op("prune", |scene| scene.store.prune(&Retention::new().count(1)).map(drop)),
         op("import", |scene| scene.store.import_reference(&scene.reference).map(drop)),
         Operation {
             name: "mend the index",
@@ -128,7 +129,7 @@ fn operations() -> Vec<Operation> {
                 let content = fs::read(&path).unwrap();
                 fs::write(path, &content[..content.len() / 2]).unwrap();
             },
-            act: |scene| scene.store.look(&Filter::all()).map(drop),
+            act: |scene| scene.store.snapshot(&Filter::all()).map(drop),
             looks: true,
             corrupt: true,
             ..PLAIN
@@ -220,7 +221,7 @@ fn a_crash_at_any_point_loses_nothing_and_leaves_nothing_half_done() {
                 let store = home.store();
                 let found = facts(&store);
                 assert_whole(&found, &before, &after, acknowledged, operation.lingers, &context);
-                store.look(&Filter::all()).unwrap();
+                store.snapshot(&Filter::all()).unwrap();
                 let corrupt = store.take_notices().iter().any(|notice| notice.kind == NoticeKind::Corrupt);
                 assert!(operation.corrupt || !corrupt, "{context}: a file was torn");
                 assert_healthy(&home);
@@ -311,19 +312,19 @@ fn a_prune_that_dies_half_way_leaves_no_orphan() {
     };
     let (home, scene) = prepared();
     home.faults.count();
-    assert_eq!(scene.store.prune(&Retention::count(0)).unwrap().len(), 3);
+    assert_eq!(scene.store.prune(&Retention::new().count(0)).unwrap().len(), 3);
     let calls = home.faults.disarm();
     for (call, point) in calls.iter().enumerate() {
         let (home, scene) = prepared();
         home.faults.arm(call, Fault::Die);
-        let _ = scene.store.prune(&Retention::count(0));
+        let _ = scene.store.prune(&Retention::new().count(0));
         home.faults.disarm();
         // A job is there with all its files, or is not there; which files are left then is nobody's concern.
         let store = home.store();
         for id in &scene.finished {
-            if store.job(id).is_ok() {
+            if store.recorded_job(id).is_ok() {
                 assert!(store.log_path(id).exists(), "{id} has lost its log at {call} ({point})");
-                assert!(store.record(id).unwrap().rendered.is_some());
+                assert!(store.recorded_record(id).unwrap().rendered.is_some());
             }
         }
         assert_healthy(&home);

@@ -5,15 +5,15 @@ use std::io;
 use std::path::PathBuf;
 
 use codex_job_store::{
-    ErrorKind, Filter, Job, JobUpdate, NoticeKind, Outcome, Retention, Status, Store, Timestamp,
+    ErrorKind, Filter, Job, JobOutcome, JobUpdate, NoticeKind, Retention, Status, Store, Timestamp,
 };
 
-use crate::support::{Fault, Home, all, assert_healthy, facts, names, new_job};
+use crate::support::{Fault, Home, all, assert_healthy, facts, names, new_job, reap};
 
 fn done(store: &Store, title: &str) -> Job {
     let job = store.create(new_job(title)).unwrap();
     let lease = store.lease(&job.id).unwrap();
-    store.finish(&lease, &Outcome::completed().with_rendered(title)).unwrap()
+    lease.finish(&JobOutcome::completed().rendered(title)).unwrap()
 }
 
 fn notices(store: &Store) -> Vec<NoticeKind> {
@@ -38,12 +38,12 @@ fn a_full_disk_is_told_and_the_result_can_be_recorded_later() {
         assert!(std::error::Error::source(&error).is_some());
     };
     full(store.create(new_job("next")).unwrap_err());
-    full(store.update(&lease, &JobUpdate::new().phase("editing")).unwrap_err());
-    full(store.finish(&lease, &Outcome::completed().with_rendered("an hour's work")).unwrap_err());
+    full(lease.update(&JobUpdate::new().phase("editing")).unwrap_err());
+    full(lease.finish(&JobOutcome::completed().rendered("an hour's work")).unwrap_err());
     home.faults.disarm();
-    assert_eq!(store.reap().unwrap(), [], "the lease is still held");
-    store.finish(&lease, &Outcome::completed().with_rendered("an hour's work")).unwrap();
-    assert_eq!(store.record(&job.id).unwrap().rendered.as_deref(), Some("an hour's work"));
+    assert_eq!(reap(&store), [], "the lease is still held");
+    lease.finish(&JobOutcome::completed().rendered("an hour's work")).unwrap();
+    assert_eq!(store.recorded_record(&job.id).unwrap().rendered.as_deref(), Some("an hour's work"));
     assert_healthy(&home);
 }
 
@@ -57,14 +57,14 @@ fn a_read_only_folder_is_read() {
     home.faults.arm(0, Fault::FailOn(io::ErrorKind::ReadOnlyFilesystem));
     let store = home.store();
     assert_eq!(all(&store).len(), 2);
-    assert_eq!(store.record(&ended.id).unwrap().rendered.as_deref(), Some("done"));
+    assert_eq!(store.recorded_record(&ended.id).unwrap().rendered.as_deref(), Some("done"));
     assert_eq!(store.find(ended.id.as_str()).unwrap(), ended);
-    let look = store.look(&Filter::all()).unwrap();
+    let look = store.snapshot(&Filter::all()).unwrap();
     assert_eq!(notices(&store), [NoticeKind::Behind]);
     assert!(look.reaped.is_empty());
     let shown = look.jobs.iter().find(|job| job.id == lost.id).unwrap();
     assert_eq!(shown.status, Status::Failed, "it is shown as it would be marked");
-    assert_eq!(store.job(&lost.id).unwrap().status, Status::Running);
+    assert_eq!(store.recorded_job(&lost.id).unwrap().status, Status::Running);
     assert_eq!(store.create(new_job("next")).unwrap_err().kind(), ErrorKind::NotWritable);
     assert_eq!(store.set_config(|_| ()).unwrap_err().kind(), ErrorKind::NotWritable);
     home.faults.disarm();
@@ -100,19 +100,19 @@ fn a_folder_removed_under_a_running_job_costs_no_result() {
     let home = Home::new();
     let store = home.store();
     let other = done(&store, "other");
-    let job = store.create(new_job("long").with_request(&"prompt").unwrap()).unwrap();
+    let job = store.create(new_job("long").request(&"prompt").unwrap()).unwrap();
     let lease = store.lease(&job.id).unwrap();
     fs::remove_dir_all(home.root.path().join("state")).unwrap();
-    let update = store.update(&lease, &JobUpdate::new().phase("editing")).unwrap_err();
+    let update = lease.update(&JobUpdate::new().phase("editing")).unwrap_err();
     assert_eq!(update.kind(), ErrorKind::Removed);
-    assert_eq!(store.job(&job.id).unwrap_err().kind(), ErrorKind::UnknownJob);
+    assert_eq!(store.recorded_job(&job.id).unwrap_err().kind(), ErrorKind::UnknownJob);
     assert_eq!(store.log_writer(&job.id).unwrap_err().kind(), ErrorKind::Removed);
     assert!(names(home.root.path()).is_empty(), "a progress line does not bring the folder back");
-    store.finish(&lease, &Outcome::completed().with_rendered("an hour's work")).unwrap();
-    let record = home.store().record(&job.id).unwrap();
+    lease.finish(&JobOutcome::completed().rendered("an hour's work")).unwrap();
+    let record = home.store().recorded_record(&job.id).unwrap();
     assert_eq!(record.rendered.as_deref(), Some("an hour's work"));
     assert_eq!(record.request.unwrap().get(), "\"prompt\"");
-    assert_eq!(home.store().job(&other.id).unwrap_err().kind(), ErrorKind::UnknownJob);
+    assert_eq!(home.store().recorded_job(&other.id).unwrap_err().kind(), ErrorKind::UnknownJob);
     assert_healthy(&home);
 }
 
@@ -124,10 +124,10 @@ fn a_removed_lease_file_does_not_kill_a_living_worker() {
     let lease = store.lease(&job.id).unwrap();
     fs::remove_file(home.jobs().join(format!("{}.lease", job.id))).unwrap();
     if cfg!(target_os = "linux") {
-        assert_eq!(store.reap().unwrap(), [], "its process lives");
+        assert_eq!(reap(&store), [], "its process lives");
         assert_eq!(store.owner(&job.id).unwrap(), None, "but nobody may be signalled on its account");
-        store.finish(&lease, &Outcome::completed()).unwrap();
-        assert_eq!(store.job(&job.id).unwrap().status, Status::Completed);
+        lease.finish(&JobOutcome::completed()).unwrap();
+        assert_eq!(store.recorded_job(&job.id).unwrap().status, Status::Completed);
     }
 }
 
@@ -144,18 +144,18 @@ fn d23_a_torn_index_is_kept_aside_rebuilt_and_told_once() {
     for length in [0, 1, whole.len() / 2, whole.len() - 2] {
         fs::write(&index, &whole[..length]).unwrap();
         let (before, store) = (aside(&home.folder()).len(), home.store());
-        let look = store.look(&Filter::all()).unwrap();
+        let look = store.snapshot(&Filter::all()).unwrap();
         assert_eq!(look.jobs.iter().map(|job| job.title.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
         assert!(store.config().unwrap().stop_review_gate, "the gate stays as it was set");
         assert_eq!(notices(&store), [NoticeKind::Corrupt]);
         assert_eq!(fs::read(&index).unwrap(), whole, "rebuilt as it was");
         let kept = aside(&home.folder());
         assert_eq!(kept.len(), before + 1);
-        store.look(&Filter::all()).unwrap();
+        store.snapshot(&Filter::all()).unwrap();
         assert_eq!(notices(&store), [], "told once");
     }
     fs::remove_file(&index).unwrap();
-    home.store().look(&Filter::all()).unwrap();
+    home.store().snapshot(&Filter::all()).unwrap();
     assert_eq!(fs::read(&index).unwrap(), whole, "a missing one is rebuilt as well");
 }
 
@@ -190,12 +190,12 @@ fn an_older_index_does_not_hide_what_came_later() {
     done(&store, "before");
     let index = home.folder().join("state.json");
     let old = fs::read(&index).unwrap();
-    store.finish(&lease, &Outcome::completed()).unwrap();
+    lease.finish(&JobOutcome::completed()).unwrap();
     done(&store, "after");
-    let before = store.list(&Filter::all()).unwrap();
+    let before = store.recorded(&Filter::all()).unwrap();
     fs::write(&index, old).unwrap();
     assert_eq!(all(&store), before);
-    store.look(&Filter::all()).unwrap();
+    store.snapshot(&Filter::all()).unwrap();
     let rebuilt = fs::read_to_string(&index).unwrap();
     assert!(rebuilt.contains("\"after\"") && !rebuilt.contains("\"status\":\"running\""));
     assert_eq!(notices(&store), []);
@@ -218,7 +218,7 @@ fn a_job_file_of_random_bytes_is_kept_aside_and_the_job_stays_in_sight() {
             fs::write(path, content).unwrap();
         }
         assert_eq!(all(&store).len(), 3);
-        let look = store.look(&Filter::all()).unwrap();
+        let look = store.snapshot(&Filter::all()).unwrap();
         assert_eq!(
             notices(&store),
             [NoticeKind::Corrupt; 2],
@@ -235,12 +235,12 @@ fn a_job_file_of_random_bytes_is_kept_aside_and_the_job_stays_in_sight() {
         }
         assert_eq!(of(lost.id.as_str()).title, "lost");
 
-        let error = store.record(&ended.id).unwrap_err();
+        let error = store.recorded_record(&ended.id).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         let kept: Vec<PathBuf> = aside(&home.jobs()).into_iter().map(|name| home.jobs().join(name)).collect();
         assert_eq!(kept.len(), 2, "{kept:?}");
         assert!(kept.iter().all(|path| fs::read(path).unwrap() == content), "every byte is kept");
-        store.prune(&Retention::count(2)).unwrap();
+        store.prune(&Retention::new().count(2)).unwrap();
         assert!(all(&store).iter().any(|job| job.id.as_str() == "job-unknown"), "it is not the first to go");
         fs::remove_file(record(&ended.id)).ok();
         assert_healthy(&home);
@@ -255,10 +255,10 @@ fn a_living_worker_mends_its_own_record() {
     let lease = store.lease(&job.id).unwrap();
     let path = home.jobs().join(format!("{}.json", job.id));
     fs::write(&path, "\0\0\0").unwrap();
-    assert_eq!(home.store().look(&Filter::all()).unwrap().jobs[0].status, Status::Running);
+    assert_eq!(home.store().snapshot(&Filter::all()).unwrap().jobs[0].status, Status::Running);
     assert_eq!(aside(&home.jobs()), Vec::<String>::new());
-    store.update(&lease, &JobUpdate::new().phase("editing")).unwrap();
-    assert_eq!(store.job(&job.id).unwrap().phase.as_deref(), Some("editing"));
+    lease.update(&JobUpdate::new().phase("editing")).unwrap();
+    assert_eq!(store.recorded_job(&job.id).unwrap().phase.as_deref(), Some("editing"));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_newer_version_is_read_and_never_written() {
     let strange = home.jobs().join("job-strange.json");
     fs::write(&strange, r#"{"version":3,"id":"job-strange","status":{"is":"paused"}}"#).unwrap();
 
-    let look = store.look(&Filter::all()).unwrap();
+    let look = store.snapshot(&Filter::all()).unwrap();
     let mut titles: Vec<&str> = look.jobs.iter().map(|job| job.title.as_str()).collect();
     titles.sort_unstable();
     assert_eq!(titles, ["done", "running", "theirs", "waiting"], "all that can be read");
@@ -294,7 +294,7 @@ fn a_newer_version_is_read_and_never_written() {
     let refused = |kind: Option<ErrorKind>| assert_eq!(kind, Some(ErrorKind::NewerFormat));
     refused(store.create(new_job("next")).err().map(|error| error.kind()));
     refused(store.set_config(|_| ()).err().map(|error| error.kind()));
-    refused(store.prune(&Retention::count(0)).err().map(|error| error.kind()));
+    refused(store.prune(&Retention::new().count(0)).err().map(|error| error.kind()));
     let reference = home.root.path().join("reference");
     fs::create_dir_all(reference.join("jobs")).unwrap();
     refused(store.import_reference(&reference).err().map(|error| error.kind()));
@@ -303,8 +303,8 @@ fn a_newer_version_is_read_and_never_written() {
         refused(store.request_cancel(&id).err().map(|error| error.kind()));
     }
     // What this program has begun it may still end: a newer one reads older records.
-    store.finish(&lease, &Outcome::completed().with_rendered("an hour's work")).unwrap();
-    assert_eq!(store.record(&running.id).unwrap().rendered.as_deref(), Some("an hour's work"));
+    lease.finish(&JobOutcome::completed().rendered("an hour's work")).unwrap();
+    assert_eq!(store.recorded_record(&running.id).unwrap().rendered.as_deref(), Some("an hour's work"));
     store.abandon(&waiting.id, "the newer program is in charge now").unwrap();
     assert_eq!(fs::read(&index).unwrap(), raised, "the index is theirs");
 
@@ -322,7 +322,7 @@ fn an_index_that_only_a_newer_version_understands_is_left_alone() {
     done(&store, "done");
     let index = home.folder().join("state.json");
     fs::write(&index, r#"{"version":3,"jobs":{"by":"id"}}"#).unwrap();
-    assert_eq!(store.look(&Filter::all()).unwrap().jobs[0].title, "done", "read from its own file");
+    assert_eq!(store.snapshot(&Filter::all()).unwrap().jobs[0].title, "done", "read from its own file");
     assert_eq!(store.create(new_job("next")).unwrap_err().kind(), ErrorKind::NewerFormat);
     assert_eq!(fs::read_to_string(&index).unwrap(), r#"{"version":3,"jobs":{"by":"id"}}"#);
     assert_eq!(aside(&home.folder()), Vec::<String>::new());
@@ -340,7 +340,7 @@ fn an_index_that_counts_to_the_end_is_no_panic_and_no_reason_to_forget() {
     let after = done(&store, "after");
     let jobs = all(&store);
     assert_eq!([&jobs[0].id, &jobs[1].id], [&after.id, &before.id], "the newest is first");
-    store.prune(&Retention::count(1)).unwrap();
+    store.prune(&Retention::new().count(1)).unwrap();
     assert_eq!(all(&store)[0].id, after.id, "and the last to go");
     assert_healthy(&home);
 }
@@ -361,7 +361,7 @@ fn ten_thousand_jobs() {
         fs::write(home.jobs().join(format!("{id}.json")), text).unwrap();
     }
     assert_eq!(store.find("job-many-00042").unwrap().id.as_str(), "job-many-00042");
-    let look = store.look(&Filter::all().limit(8)).unwrap();
+    let look = store.snapshot(&Filter::all().limit(8)).unwrap();
     assert_eq!(look.jobs.len(), 8);
     assert_eq!(look.jobs[0].id.as_str(), "job-many-09999");
     assert_eq!(all(&store).len(), 10_001);
@@ -384,11 +384,11 @@ fn a_clock_that_goes_back_loses_and_reaps_nothing() {
     home.clock.turn(-3_600_000);
     let later = done(&store, "later");
     assert!(later.id < running.id, "ids have the time that the clock had");
-    assert_eq!(store.reap().unwrap(), []);
-    let updated = store.update(&lease, &JobUpdate::new().phase("editing")).unwrap();
+    assert_eq!(reap(&store), []);
+    let updated = lease.update(&JobUpdate::new().phase("editing")).unwrap();
     assert_eq!(updated.updated_at, running.updated_at, "and a job's own times do not decrease");
     assert_eq!(updated.elapsed(later.updated_at).as_secs(), 0);
-    store.finish(&lease, &Outcome::completed()).unwrap();
+    lease.finish(&JobOutcome::completed()).unwrap();
     store.abandon(&queued.id, "no such program").unwrap();
     assert_eq!(facts(&store).jobs.len(), 3);
     assert!(Timestamp::from_millis(0) < updated.updated_at);

@@ -1,6 +1,6 @@
 use std::fs;
 
-use codex_job_store::{ErrorKind, Filter, LogLine, LogReader, Outcome, Retention, Status};
+use codex_job_store::{ErrorKind, Filter, JobOutcome, LogLine, LogReader, Retention, Status};
 
 use crate::support::{Home, all, assert_healthy, new_job};
 
@@ -60,7 +60,7 @@ fn the_jobs_of_the_node_plugin_are_taken_over() {
     let home = Home::new();
     let store = home.store();
     let ours = store.create(new_job("ours")).unwrap();
-    store.finish(&store.lease(&ours.id).unwrap(), &Outcome::completed()).unwrap();
+    store.lease(&ours.id).unwrap().finish(&JobOutcome::completed()).unwrap();
     let folder = reference(&home);
 
     let report = store.import_reference(&folder).unwrap();
@@ -84,8 +84,8 @@ fn the_jobs_of_the_node_plugin_are_taken_over() {
 
     let job = store.find("task-mbx1k2").unwrap();
     assert_eq!((job.summary.as_str(), job.workspace_root.as_str()), ("do it", "/w/app"));
-    assert_eq!((job.thread_id.as_deref(), job.session_id.as_deref()), (Some("t1"), Some("s1")));
-    let record = store.record(&job.id).unwrap();
+    assert_eq!((job.codex().thread_id.as_deref(), job.session_id.as_deref()), (Some("t1"), Some("s1")));
+    let record = store.recorded_record(&job.id).unwrap();
     assert_eq!(record.rendered.as_deref(), Some("done\n"));
     assert_eq!(record.request.unwrap().get(), r#"{"prompt":"do\nit"}"#);
     assert_eq!(record.result.unwrap().get(), r#"{"rawOutput":"done"}"#);
@@ -97,8 +97,33 @@ fn the_jobs_of_the_node_plugin_are_taken_over() {
     let again = store.import_reference(&folder).unwrap();
     assert!(again.imported.is_empty() && !again.config);
     assert_eq!(all(&store), jobs);
-    assert_eq!(store.prune(&Retention::count(1)).unwrap().len(), jobs.len() - 1);
+    assert_eq!(store.prune(&Retention::new().count(1)).unwrap().len(), jobs.len() - 1);
     assert_eq!(all(&store)[0].id, ours.id);
+    assert_healthy(&home);
+}
+
+#[test]
+fn a_job_that_is_too_large_does_not_stop_the_import() {
+    let home = Home::new();
+    let store = home.store();
+    let folder = reference(&home);
+    let large = "x".repeat(70_000);
+    for (id, member) in [("task-unknown", "notOurs"), ("task-extra", "extra")] {
+        let value = if member == "extra" { format!(r#"{{"x":"{large}"}}"#) } else { format!("\"{large}\"") };
+        let job = format!(r#"{{"id":"{id}","status":"completed","threadId":"t1","{member}":{value}}}"#);
+        fs::write(folder.join("jobs").join(format!("{id}.json")), job).unwrap();
+    }
+    let report = store.import_reference(&folder).unwrap();
+    let skipped = report.skipped.iter().find(|(name, _)| name == "task-extra").unwrap();
+    assert!(skipped.1.contains("65536"), "{}", skipped.1);
+    let unknown = store.find("task-unknown").unwrap();
+    assert_eq!(
+        unknown.codex().thread_id.as_deref(),
+        Some("t1"),
+        "only what no program of ours reads is left out"
+    );
+    assert_eq!(store.find("task-extra").unwrap_err().kind(), ErrorKind::UnknownJob);
+    assert_eq!(store.find("task-mbx1k2-abc123").unwrap().status, Status::Completed);
     assert_healthy(&home);
 }
 
@@ -128,7 +153,7 @@ fn a_folder_of_the_first_version_is_read_in_place() {
     fs::remove_file(home.jobs().join("task-mbx1k6-torn00.json")).unwrap();
     assert!(store.config().unwrap().stop_review_gate);
     assert_eq!(store.find("task-mbx1k2").unwrap().status, Status::Completed);
-    let look = store.look(&Filter::all()).unwrap();
+    let look = store.snapshot(&Filter::all()).unwrap();
     assert_eq!(look.jobs.len(), 5);
     store.create(new_job("new")).unwrap();
     assert!(store.config().unwrap().stop_review_gate);

@@ -3,22 +3,23 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
+use codex_job_store::codex::CodexFields;
+use codex_job_store::testing::{Access, Locks, OsLocks, OsProcesses, Processes};
 use codex_job_store::{
-    Access, Cancel, ErrorKind, Filter, JobId, JobUpdate, Locks, OsLocks, OsProcesses, Outcome,
-    ProcessIdentity, Processes, Status, Store,
+    CancelOutcome, ErrorKind, Filter, JobId, JobOutcome, JobUpdate, ProcessIdentity, Status, Store,
 };
 
-use crate::support::{Home, PowerCut, all, names, new_job, spawn};
+use crate::support::{Home, PowerCut, all, names, new_job, reap, spawn};
 
 #[test]
 fn opening_and_looking_create_nothing() {
     let home = Home::new();
     let store = home.store();
     assert!(all(&store).is_empty());
-    assert!(store.look(&Filter::all()).unwrap().jobs.is_empty());
+    assert!(store.snapshot(&Filter::all()).unwrap().jobs.is_empty());
     assert!(!store.config().unwrap().stop_review_gate);
     let id = "job-1".parse().unwrap();
-    assert_eq!(store.job(&id).unwrap_err().kind(), ErrorKind::UnknownJob);
+    assert_eq!(store.recorded_job(&id).unwrap_err().kind(), ErrorKind::UnknownJob);
     assert_eq!(store.request_cancel(&id).unwrap_err().kind(), ErrorKind::UnknownJob);
     assert_eq!(store.lease(&id).unwrap_err().kind(), ErrorKind::UnknownJob);
     assert!(store.prune(&Default::default()).unwrap().is_empty());
@@ -31,7 +32,7 @@ fn opening_and_looking_create_nothing() {
 fn a_job_goes_from_queued_over_running_to_its_end() {
     let home = Home::new();
     let store = home.store();
-    let mut new = new_job("Fix\nthe   test").with_request(&"prompt").unwrap();
+    let mut new = new_job("Fix\nthe   test").request(&"prompt").unwrap();
     new.session_id = Some("s1".into());
     let job = store.create(new).unwrap();
     assert_eq!((job.status, job.title.as_str()), (Status::Queued, "Fix the test"));
@@ -43,19 +44,18 @@ fn a_job_goes_from_queued_over_running_to_its_end() {
     let lease = store.lease(&job.id).unwrap();
     assert_eq!(lease.record().request.unwrap().get(), "\"prompt\"");
     home.clock.turn(2_000);
-    let updated =
-        store.update(&lease, &JobUpdate::new().phase("editing").thread_id("t1").turn_id("u1")).unwrap();
+    let codex = CodexFields::new().thread_id("t1").turn_id("u1");
+    let updated = lease.update(&JobUpdate::new().phase("editing").extension(&codex).unwrap()).unwrap();
     assert_eq!(updated.phase.as_deref(), Some("editing"));
-    assert_eq!(home.store().job(&job.id).unwrap(), updated, "others see it");
+    assert_eq!(home.store().recorded_job(&job.id).unwrap(), updated, "others see it");
 
     home.clock.turn(3_000);
-    let outcome =
-        Outcome::completed().with_result(&[1]).unwrap().with_rendered("text").with_summary("It\nworks.");
-    let ended = store.finish(&lease, &outcome).unwrap();
+    let outcome = JobOutcome::completed().result(&[1]).unwrap().rendered("text").summary("It\nworks.");
+    let ended = lease.finish(&outcome).unwrap();
     assert_eq!((ended.status, ended.phase.as_deref(), ended.pid), (Status::Completed, Some("done"), None));
-    assert_eq!((ended.summary.as_str(), ended.thread_id.as_deref()), ("It works.", Some("t1")));
+    assert_eq!((ended.summary.as_str(), ended.codex().thread_id.as_deref()), ("It works.", Some("t1")));
     assert_eq!(ended.elapsed(ended.updated_at), Duration::from_secs(5));
-    let record = home.store().record(&job.id).unwrap();
+    let record = home.store().recorded_record(&job.id).unwrap();
     assert_eq!(record.job, ended);
     assert_eq!(record.result.unwrap().get(), "[1]");
     assert_eq!(record.rendered.as_deref(), Some("text"));
@@ -71,8 +71,8 @@ fn only_legal_steps_are_taken() {
             |store, id| store.lease(id).map(|lease| lease.record().job.status).map_err(|error| error.kind()),
             |store, id| store.abandon(id, "why").map(|job| job.status).map_err(|error| error.kind()),
             |store, id| match store.request_cancel(id).map_err(|error| error.kind())? {
-                Cancel::Done(job) => Ok(job.status),
-                Cancel::TooLate(_) => Err(ErrorKind::AlreadyFinished),
+                CancelOutcome::Cancelled(job) => Ok(job.status),
+                CancelOutcome::AlreadyFinished(_) => Err(ErrorKind::AlreadyFinished),
                 other => panic!("{other:?}"),
             },
         ];
@@ -96,21 +96,21 @@ fn only_legal_steps_are_taken() {
         },
         [Err(ErrorKind::IllegalTransition), Ok(Status::Failed), Ok(Status::Cancelled)],
     );
-    for outcome in [Outcome::completed, || Outcome::failed("why"), Outcome::cancelled] {
+    for outcome in [JobOutcome::completed, || JobOutcome::failed("why"), JobOutcome::cancelled] {
         let home = Home::new();
         let store = home.store();
         let job = store.create(new_job("ended")).unwrap();
         let lease = store.lease(&job.id).unwrap();
-        store.finish(&lease, &outcome()).unwrap();
-        let again = store.finish(&lease, &Outcome::completed()).unwrap_err();
+        lease.finish(&outcome()).unwrap();
+        let again = lease.finish(&JobOutcome::completed()).unwrap_err();
         assert_eq!(again.kind(), ErrorKind::AlreadyFinished);
-        let late = store.update(&lease, &JobUpdate::new().phase("editing")).unwrap_err();
+        let late = lease.update(&JobUpdate::new().phase("editing")).unwrap_err();
         assert_eq!(late.kind(), ErrorKind::AlreadyFinished);
     }
     check(
         |store| {
             let job = store.create(new_job("ended")).unwrap();
-            store.finish(&store.lease(&job.id).unwrap(), &Outcome::completed()).unwrap();
+            store.lease(&job.id).unwrap().finish(&JobOutcome::completed()).unwrap();
             job.id
         },
         ended,
@@ -145,10 +145,10 @@ fn nothing_new_is_not_written() {
     let job = store.create(new_job("quiet")).unwrap();
     let lease = store.lease(&job.id).unwrap();
     let update = JobUpdate::new().phase("editing");
-    store.update(&lease, &update).unwrap();
+    lease.update(&update).unwrap();
     home.faults.count();
-    store.update(&lease, &update).unwrap();
-    store.update(&lease, &JobUpdate::new()).unwrap();
+    lease.update(&update).unwrap();
+    lease.update(&JobUpdate::new()).unwrap();
     assert_eq!(home.faults.disarm(), Vec::<String>::new());
 }
 
@@ -159,7 +159,7 @@ fn an_update_costs_one_file() {
     let job = store.create(new_job("cheap")).unwrap();
     let lease = store.lease(&job.id).unwrap();
     home.faults.count();
-    store.update(&lease, &JobUpdate::new().phase("editing")).unwrap();
+    lease.update(&JobUpdate::new().phase("editing")).unwrap();
     let id = &job.id;
     assert_eq!(
         home.faults.disarm(),
@@ -199,11 +199,11 @@ fn d33_lists_are_of_a_session_and_ids_reach_any() {
         new.session_id = session.map(str::to_owned);
         let job = store.create(new).unwrap();
         if title != "d" {
-            store.finish(&store.lease(&job.id).unwrap(), &Outcome::completed().with_rendered(title)).unwrap();
+            store.lease(&job.id).unwrap().finish(&JobOutcome::completed().rendered(title)).unwrap();
         }
     }
     let titles = |filter: Filter| -> Vec<String> {
-        store.list(&filter).unwrap().into_iter().map(|job| job.title).collect()
+        store.recorded(&filter).unwrap().into_iter().map(|job| job.title).collect()
     };
     assert_eq!(titles(Filter::all()), ["d", "c", "b", "a"]);
     assert_eq!(titles(Filter::all().session("s1")), ["d", "a"]);
@@ -212,14 +212,14 @@ fn d33_lists_are_of_a_session_and_ids_reach_any() {
     assert_eq!(titles(Filter::all().limit(2)), ["d", "c"]);
     assert_eq!(titles(Filter::all().job_class("review")), Vec::<String>::new());
     // Session s2 has ended; what it has left stays.
-    let b = store.list(&Filter::all().session("s2")).unwrap().remove(0);
-    assert_eq!(store.record(&b.id).unwrap().rendered.as_deref(), Some("b"));
+    let b = store.recorded(&Filter::all().session("s2")).unwrap().remove(0);
+    assert_eq!(store.recorded_record(&b.id).unwrap().rendered.as_deref(), Some("b"));
 }
 
 #[test]
 fn d37_the_record_is_durable_before_anybody_can_work_at_it() {
     let home = Home::new();
-    let job = home.store().create(new_job("first").with_request(&"prompt").unwrap()).unwrap();
+    let job = home.store().create(new_job("first").request(&"prompt").unwrap()).unwrap();
     home.faults.cut_power(PowerCut::LosesNames);
     let lease = home.store().lease(&job.id).unwrap();
     assert_eq!(lease.record().request.unwrap().get(), "\"prompt\"");
@@ -240,8 +240,8 @@ fn d01_twenty_jobs_and_a_setting_at_once() {
                 }
                 let job = store.create(new_job(&format!("job {number}"))).unwrap();
                 let lease = store.lease(&job.id).unwrap();
-                store.update(&lease, &JobUpdate::new().phase("running")).unwrap();
-                store.finish(&lease, &Outcome::completed().with_rendered(number.to_string())).unwrap();
+                lease.update(&JobUpdate::new().phase("running")).unwrap();
+                lease.finish(&JobOutcome::completed().rendered(number.to_string())).unwrap();
             })
         })
         .collect();
@@ -255,7 +255,7 @@ fn d01_twenty_jobs_and_a_setting_at_once() {
     for job in jobs {
         assert_eq!(job.status, Status::Completed);
         let number = job.title.trim_start_matches("job ").to_owned();
-        assert_eq!(store.record(&job.id).unwrap().rendered, Some(number));
+        assert_eq!(store.recorded_record(&job.id).unwrap().rendered, Some(number));
     }
     let index = std::fs::read_to_string(home.folder().join("state.json")).unwrap();
     assert!(index.contains("\"stopReviewGate\":true"), "the copy follows");
@@ -282,19 +282,19 @@ fn d09_a_cancelled_job_ends_cancelled_whatever_raced_it() {
                 if round % 2 == 1 {
                     barrier.wait();
                 }
-                store.finish(&lease, &Outcome::completed().with_rendered("all of it")).unwrap();
+                lease.finish(&JobOutcome::completed().rendered("all of it")).unwrap();
             })
         };
         barrier.wait();
         let cancel = store.request_cancel(&job.id).unwrap();
         worker.join().unwrap();
-        let end = store.job(&job.id).unwrap();
+        let end = store.recorded_job(&job.id).unwrap();
         match cancel {
-            Cancel::TooLate(seen) => {
+            CancelOutcome::AlreadyFinished(seen) => {
                 assert_eq!(seen.status, Status::Completed);
                 assert_eq!(end, seen);
             }
-            Cancel::Done(seen) => assert_eq!(end, seen),
+            CancelOutcome::Cancelled(seen) => assert_eq!(end, seen),
             _ => assert_eq!(end.status, Status::Cancelled, "round {round}"),
         }
     }
@@ -307,16 +307,19 @@ fn d09_the_worker_can_ask_and_the_result_so_far_is_kept() {
     let job = store.create(new_job("asked")).unwrap();
     let lease = store.lease(&job.id).unwrap();
     assert!(!lease.cancel_requested());
-    assert!(matches!(home.store().request_cancel(&job.id).unwrap(), Cancel::Requested(_)));
-    assert!(matches!(home.store().request_cancel(&job.id).unwrap(), Cancel::Requested(_)), "twice is fine");
+    assert!(matches!(home.store().request_cancel(&job.id).unwrap(), CancelOutcome::Requested(_)));
+    assert!(
+        matches!(home.store().request_cancel(&job.id).unwrap(), CancelOutcome::Requested(_)),
+        "twice is fine"
+    );
     assert!(lease.cancel_requested());
-    let mut outcome = Outcome::completed().with_rendered("half of it");
+    let mut outcome = JobOutcome::completed().rendered("half of it");
     outcome.exit_code = Some(0);
-    let ended = store.finish(&lease, &outcome).unwrap();
+    let ended = lease.finish(&outcome).unwrap();
     assert_eq!((ended.status, ended.phase.as_deref()), (Status::Cancelled, Some("cancelled")));
     assert_eq!(ended.exit_code, None, "it would contradict");
     assert_eq!(ended.cancel_requested_at, Some(ended.updated_at));
-    assert_eq!(store.record(&job.id).unwrap().rendered.as_deref(), Some("half of it"));
+    assert_eq!(store.recorded_record(&job.id).unwrap().rendered.as_deref(), Some("half of it"));
     assert!(!home.names().iter().any(|name| name.ends_with(".cancel") || name.ends_with(".lease")));
 }
 
@@ -326,10 +329,10 @@ fn d08_a_job_whose_lease_is_free_is_failed_at_the_next_look() {
     let store = home.store();
     let job = store.create(new_job("lost")).unwrap();
     drop(store.lease(&job.id).unwrap());
-    assert_eq!(store.job(&job.id).unwrap().status, Status::Running, "a list alone changes nothing");
-    assert_eq!(home.store().reap().unwrap(), from_ref(&job.id));
-    assert_eq!(home.store().reap().unwrap(), []);
-    let failed = store.job(&job.id).unwrap();
+    assert_eq!(store.recorded_job(&job.id).unwrap().status, Status::Running, "a list alone changes nothing");
+    assert_eq!(reap(&home.store()), from_ref(&job.id));
+    assert_eq!(reap(&home.store()), []);
+    let failed = store.recorded_job(&job.id).unwrap();
     assert_eq!(failed.status, Status::Failed);
     assert!(failed.error_message.unwrap().starts_with("worker gave up"));
 }
@@ -342,7 +345,7 @@ fn a_dead_worker_that_was_to_cancel_leaves_a_cancelled_job() {
     let lease = store.lease(&job.id).unwrap();
     store.request_cancel(&job.id).unwrap();
     drop(lease);
-    let look = store.look(&Filter::all()).unwrap();
+    let look = store.snapshot(&Filter::all()).unwrap();
     assert_eq!(look.jobs[0].status, Status::Cancelled);
     assert_eq!(look.reaped, look.jobs);
 }
@@ -360,15 +363,15 @@ fn a_queued_job_lives_as_long_as_its_owner() {
     let store = home.store();
     let job = store.create(new_job("queued")).unwrap();
     home.clock.turn(1_000_000);
-    assert_eq!(store.reap().unwrap(), [], "its starter lives");
+    assert_eq!(reap(&store), [], "its starter lives");
 
     store.hand_over(&job.id, worker.id()).unwrap();
-    assert_eq!(store.reap().unwrap(), [], "its worker is on its way");
-    assert_eq!(store.job(&job.id).unwrap().pid, Some(worker.id()));
+    assert_eq!(reap(&store), [], "its worker is on its way");
+    assert_eq!(store.recorded_job(&job.id).unwrap().pid, Some(worker.id()));
     worker.kill().unwrap();
     worker.wait().unwrap();
-    assert_eq!(store.reap().unwrap(), from_ref(&job.id), "its worker is dead");
-    let failed = store.job(&job.id).unwrap();
+    assert_eq!(reap(&store), from_ref(&job.id), "its worker is dead");
+    let failed = store.recorded_job(&job.id).unwrap();
     assert_eq!(failed.status, Status::Failed);
     assert!(failed.error_message.unwrap().starts_with("worker died"));
     assert_eq!(store.hand_over(&job.id, worker.id()).unwrap_err().kind(), ErrorKind::AlreadyFinished);
@@ -391,18 +394,18 @@ impl Processes for Unknown {
 #[test]
 fn where_processes_are_unknown_the_grace_and_the_lease_decide() {
     let mut home = Home::new();
-    home.options.platform.processes = Arc::new(Unknown);
+    home.platform = home.platform.processes(Arc::new(Unknown));
     let store = home.store();
     let queued = store.create(new_job("queued")).unwrap();
     let running = store.create(new_job("running")).unwrap();
     let lease = store.lease(&running.id).unwrap();
     assert_eq!(store.owner(&running.id).unwrap().unwrap().pid, std::process::id());
     home.clock.turn(29_000);
-    assert_eq!(store.reap().unwrap(), []);
+    assert_eq!(reap(&store), []);
     home.clock.turn(2_000);
-    assert_eq!(store.reap().unwrap(), [queued.id]);
+    assert_eq!(reap(&store), [queued.id]);
     drop(lease);
-    assert_eq!(store.reap().unwrap(), [running.id]);
+    assert_eq!(reap(&store), [running.id]);
 }
 
 #[cfg(target_os = "linux")]
@@ -421,11 +424,11 @@ fn d17_a_stranger_with_the_number_of_the_worker_is_no_owner() {
     let record = std::fs::read_to_string(&path).unwrap();
     let me = format!("\"pid\":{}", std::process::id());
     std::fs::write(&path, record.replace(&me, &format!("\"pid\":{}", stranger.id()))).unwrap();
-    assert_eq!(store.job(&job.id).unwrap().pid, Some(stranger.id()));
+    assert_eq!(store.recorded_job(&job.id).unwrap().pid, Some(stranger.id()));
     assert_eq!(store.owner(&job.id).unwrap(), None, "the start time is another one");
     drop(lease);
     assert_eq!(store.owner(&job.id).unwrap(), None, "nobody holds the lease");
-    assert_eq!(store.reap().unwrap(), [job.id], "and a living stranger keeps no job alive");
+    assert_eq!(reap(&store), [job.id], "and a living stranger keeps no job alive");
     assert!(stranger.try_wait().unwrap().is_none(), "it was left alone");
     stranger.kill().unwrap();
     stranger.wait().unwrap();
@@ -439,8 +442,8 @@ fn readers_do_not_wait_and_writers_do_not_wait_for_ever() {
     let stuck = OsLocks.try_lock(&home.folder().join("state.lock"), Access::Existing).unwrap().unwrap();
     home.faults.count();
     assert_eq!(all(&store).len(), 1);
-    assert_eq!(store.look(&Filter::all()).unwrap().jobs.len(), 1);
-    assert_eq!(store.record(&job.id).unwrap().job, job);
+    assert_eq!(store.snapshot(&Filter::all()).unwrap().jobs.len(), 1);
+    assert_eq!(store.recorded_record(&job.id).unwrap().job, job);
     assert_eq!(home.faults.disarm(), Vec::<String>::new(), "no lock was even tried");
     assert_eq!(store.create(new_job("next")).unwrap_err().kind(), ErrorKind::Busy);
     assert_eq!(store.lease(&job.id).unwrap_err().kind(), ErrorKind::Busy);
@@ -450,10 +453,10 @@ fn readers_do_not_wait_and_writers_do_not_wait_for_ever() {
     let lease = store.lease(&job.id).unwrap();
     // A worker that cannot record its result now can do so later.
     let stuck = OsLocks.try_lock(&home.folder().join("state.lock"), Access::Existing).unwrap().unwrap();
-    assert_eq!(store.finish(&lease, &Outcome::completed()).unwrap_err().kind(), ErrorKind::Busy);
-    assert_eq!(store.reap().unwrap(), [], "the lease is kept meanwhile");
+    assert_eq!(lease.finish(&JobOutcome::completed()).unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(reap(&store), [], "the lease is kept meanwhile");
     drop(stuck);
-    store.finish(&lease, &Outcome::completed()).unwrap();
+    lease.finish(&JobOutcome::completed()).unwrap();
 }
 
 #[test]
@@ -461,18 +464,17 @@ fn d21_a_large_answer_stays_in_its_file_and_summaries_are_short() {
     let home = Home::new();
     let store = home.store();
     let nasty = format!("\u{1b}]0;title\u{7}\u{202e}{}\nmore", "x".repeat(8 << 20));
-    let job = store.create(new_job(&nasty).with_request(&nasty).unwrap()).unwrap();
+    let job = store.create(new_job(&nasty).request(&nasty).unwrap()).unwrap();
     let lease = store.lease(&job.id).unwrap();
-    let outcome =
-        Outcome::failed(&nasty).with_rendered(&nasty).with_summary(&nasty).with_result(&nasty).unwrap();
-    let ended = store.finish(&lease, &outcome).unwrap();
+    let outcome = JobOutcome::failed(&nasty).rendered(&nasty).summary(&nasty).result(&nasty).unwrap();
+    let ended = lease.finish(&outcome).unwrap();
     for line in [&ended.title, &ended.summary] {
         assert_eq!(line.chars().count(), 200);
         assert!(!line.chars().any(char::is_control) && !line.contains('\u{202e}'));
     }
     assert_eq!(ended.error_message.as_ref().unwrap().chars().count(), 4096);
     assert!(std::fs::metadata(home.folder().join("state.json")).unwrap().len() < 16 * 1024);
-    assert_eq!(store.record(&job.id).unwrap().rendered, Some(nasty));
+    assert_eq!(store.recorded_record(&job.id).unwrap().rendered, Some(nasty));
     assert_eq!(all(&store), [ended]);
 }
 
@@ -488,9 +490,9 @@ fn what_is_too_large_for_the_index_is_refused() {
     let lease = store.lease(&job.id).unwrap();
     let mut update = JobUpdate::new().phase("editing");
     update.extra.insert("notes".into(), "x".repeat(70_000).into());
-    assert_eq!(store.update(&lease, &update).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(lease.update(&update).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(lease.record().job.phase.as_deref(), Some("starting"), "nothing of it is kept");
-    store.finish(&lease, &Outcome::completed()).unwrap();
+    lease.finish(&JobOutcome::completed()).unwrap();
 }
 
 #[test]
@@ -505,8 +507,8 @@ fn extra_values_are_merged() {
     let mut update = JobUpdate::new();
     update.extra.insert("a".into(), serde_json::Value::Null);
     update.extra.insert("c".into(), 3.into());
-    store.update(&lease, &update).unwrap();
-    let extra = store.job(&job.id).unwrap().extra;
+    lease.update(&update).unwrap();
+    let extra = store.recorded_job(&job.id).unwrap().extra;
     assert_eq!(serde_json::Value::Object(extra), serde_json::json!({"b": 2, "c": 3}));
 }
 

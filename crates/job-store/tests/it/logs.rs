@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use codex_job_store::testing::{Access, HeldLock, Locks, OsLocks};
 use codex_job_store::{
-    Access, FollowFrom, Followed, HeldLock, Job, JobId, Lease, Locks, LogLine, LogReader, OsLocks, Outcome,
-    Status, Store,
+    FollowFrom, Followed, Job, JobId, JobOutcome, Lease, LogLine, LogReader, Status, Store,
 };
 
 use crate::support::{Home, new_job};
@@ -99,7 +99,7 @@ fn a_line_cut_by_a_crash_does_not_swallow_the_next() {
 #[test]
 fn a_log_is_rotated_at_its_cap() {
     let mut home = Home::new();
-    home.options.log_cap = 1000;
+    home.options = home.options.log_cap(1000);
     let store = home.store();
     let (id, _lease) = running(&store);
     let log = store.log_writer(&id).unwrap();
@@ -127,7 +127,6 @@ fn following_sees_every_line_and_the_end() {
     let log = store.log_writer(&id).unwrap();
     log.line("before").unwrap();
     let worker = {
-        let store = home.store();
         thread::spawn(move || {
             for number in 0..200 {
                 log.line(&format!("line {number}")).unwrap();
@@ -135,7 +134,7 @@ fn following_sees_every_line_and_the_end() {
                     thread::yield_now();
                 }
             }
-            store.finish(&lease, &Outcome::completed()).unwrap();
+            lease.finish(&JobOutcome::completed()).unwrap();
         })
     };
     let (lines, lost, job) = follow(&store, &id, FollowFrom::Start);
@@ -148,7 +147,7 @@ fn following_sees_every_line_and_the_end() {
 #[test]
 fn following_goes_on_over_a_rotation() {
     let mut home = Home::new();
-    home.options.log_cap = 2000;
+    home.options = home.options.log_cap(2000);
     let store = home.store();
     let (id, lease) = running(&store);
     let log = store.log_writer(&id).unwrap();
@@ -168,7 +167,7 @@ fn following_goes_on_over_a_rotation() {
     for number in 200..500 {
         log.line(&format!("line {number}")).unwrap();
     }
-    store.finish(&lease, &Outcome::completed()).unwrap();
+    lease.finish(&JobOutcome::completed()).unwrap();
     let (mut numbers, mut lost) = (Vec::new(), 0);
     loop {
         match follow.next(LONG).unwrap() {
@@ -186,14 +185,14 @@ fn following_goes_on_over_a_rotation() {
 #[test]
 fn following_starts_where_it_is_told() {
     let mut home = Home::new();
-    home.options.log_cap = 1000;
+    home.options = home.options.log_cap(1000);
     let store = home.store();
     let (id, lease) = running(&store);
     let log = store.log_writer(&id).unwrap();
     for number in 0..50 {
         log.line(&format!("line {number}")).unwrap();
     }
-    store.finish(&lease, &Outcome::completed()).unwrap();
+    lease.finish(&JobOutcome::completed()).unwrap();
     let (lines, _, _) = follow(&store, &id, FollowFrom::Start);
     assert!(lines.len() > texts(&store, &id).len(), "the older part is read as well");
     assert_eq!(lines.last().map(String::as_str), Some("line 49"));
@@ -234,7 +233,7 @@ fn a_wait_sleeps_and_so_do_those_beside_it() {
     let mut home = Home::with_time();
     let (id, _lease) = running(&home.store());
     let looks = Arc::new(Counting::default());
-    home.options.platform.locks = looks.clone();
+    home.platform = home.platform.locks(looks.clone());
     let enough = Duration::from_millis(300);
     let beside = {
         let (store, id) = (home.store(), id.clone());
@@ -254,14 +253,14 @@ fn waiting_is_for_all_of_them_and_not_for_ever() {
     let (one, first) = running(&store);
     let (two, second) = running(&store);
     let ids = [one, two];
-    store.finish(&first, &Outcome::completed()).unwrap();
+    first.finish(&JobOutcome::completed()).unwrap();
     let jobs = store.wait(&ids, Duration::ZERO).unwrap();
     assert_eq!(jobs.iter().map(|job| job.status).collect::<Vec<_>>(), [Status::Completed, Status::Running]);
     let waiting = {
         let (store, ids) = (home.store(), ids.clone());
         thread::spawn(move || store.wait(&ids, LONG).unwrap())
     };
-    store.finish(&second, &Outcome::failed("why")).unwrap();
+    second.finish(&JobOutcome::failed("why")).unwrap();
     let jobs = waiting.join().unwrap();
     assert_eq!(jobs.iter().map(|job| job.status).collect::<Vec<_>>(), [Status::Completed, Status::Failed]);
 }

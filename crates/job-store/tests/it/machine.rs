@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use codex_job_store::{
-    Cancel, ErrorKind, Filter, JobId, JobUpdate, Lease, Outcome, Retention, Status, Store,
+    CancelOutcome, ErrorKind, Filter, JobId, JobOutcome, JobUpdate, Lease, Retention, Status, Store,
 };
 use proptest::prelude::*;
 
@@ -168,18 +168,18 @@ fn apply(step: &Step, store: &Store, home: &Home, model: &mut Model) {
         Step::Update(number, phase) => {
             let Some(id) = model.pick(*number) else { return };
             let Some(lease) = model.leases.get(&id) else { return };
-            store.update(lease, &JobUpdate::new().phase(format!("phase {phase}"))).unwrap();
+            lease.update(&JobUpdate::new().phase(format!("phase {phase}"))).unwrap();
             model.jobs.get_mut(&id).unwrap().phase = format!("phase {phase}");
         }
         Step::Finish(number, outcome) => {
             let Some(id) = model.pick(*number) else { return };
             let Some(lease) = model.leases.remove(&id) else { return };
             let (outcome, status) = match outcome {
-                0 => (Outcome::completed(), Status::Completed),
-                1 => (Outcome::failed("why"), Status::Failed),
-                _ => (Outcome::cancelled(), Status::Cancelled),
+                0 => (JobOutcome::completed(), Status::Completed),
+                1 => (JobOutcome::failed("why"), Status::Failed),
+                _ => (JobOutcome::cancelled(), Status::Cancelled),
             };
-            store.finish(&lease, &outcome).unwrap();
+            lease.finish(&outcome).unwrap();
             model.end(&id, status);
         }
         Step::Cancel(number) => {
@@ -190,14 +190,14 @@ fn apply(step: &Step, store: &Store, home: &Home, model: &mut Model) {
                 Some((status, worker, _)) if !status.is_final() => {
                     model.jobs.get_mut(&id).unwrap().cancel = true;
                     if worker == Worker::Alive {
-                        assert!(matches!(cancel.unwrap(), Cancel::Requested(_)));
+                        assert!(matches!(cancel.unwrap(), CancelOutcome::Requested(_)));
                     } else {
-                        assert!(matches!(cancel.unwrap(), Cancel::Done(_)));
+                        assert!(matches!(cancel.unwrap(), CancelOutcome::Cancelled(_)));
                         model.end(&id, Status::Cancelled);
                     }
                 }
                 Some((status, _, _)) => match cancel.unwrap() {
-                    Cancel::TooLate(job) => assert_eq!(job.status, status),
+                    CancelOutcome::AlreadyFinished(job) => assert_eq!(job.status, status),
                     other => panic!("{other:?}"),
                 },
             }
@@ -223,7 +223,7 @@ fn apply(step: &Step, store: &Store, home: &Home, model: &mut Model) {
             }
         }
         Step::Look => {
-            store.look(&Filter::all()).unwrap();
+            store.snapshot(&Filter::all()).unwrap();
             model.look();
         }
         Step::Configure(gate) => {
@@ -248,7 +248,7 @@ fn apply(step: &Step, store: &Store, home: &Home, model: &mut Model) {
 }
 
 fn compare(store: &Store, model: &Model) {
-    let listed = store.list(&Filter::all()).unwrap();
+    let listed = store.recorded(&Filter::all()).unwrap();
     let ids: Vec<&JobId> = listed.iter().map(|job| &job.id).collect();
     let mut expected: Vec<(&JobId, &Expected)> = model.jobs.iter().collect();
     expected.sort_by_key(|(_, job)| std::cmp::Reverse(job.order));
@@ -258,7 +258,7 @@ fn compare(store: &Store, model: &Model) {
             (job.status, job.phase.as_deref(), job.session_id.as_deref()),
             (expected.status, Some(expected.phase.as_str()), Some(expected.session.as_str()))
         );
-        assert_eq!(store.job(id).unwrap(), *job);
+        assert_eq!(store.recorded_job(id).unwrap(), *job);
     }
     assert_eq!(store.config().unwrap().stop_review_gate, model.gate);
 }
@@ -269,7 +269,7 @@ proptest! {
     #[test]
     fn any_history_is_as_the_model_says(steps in prop::collection::vec((step(), any::<bool>()), 1..60)) {
         let mut home = Home::new();
-        home.options.retention = Retention::count(KEPT);
+        home.options = home.options.retention(Retention::new().count(KEPT));
         let programs = [home.store(), home.store()];
         let mut model = Model::default();
         for (step, second) in steps {
@@ -278,7 +278,7 @@ proptest! {
         }
         model.leases.clear();
         drop(programs);
-        home.options.retention = Retention::count(1000);
+        home.options = home.options.retention(Retention::new().count(1000));
         assert_healthy(&home);
     }
 }

@@ -6,10 +6,12 @@
 mod crash;
 mod damage;
 mod examples;
+mod extension;
 mod import;
 mod lifecycle;
 mod logs;
 mod machine;
 mod processes;
+mod queue;
 mod retention;
 mod support;

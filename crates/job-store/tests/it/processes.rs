@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use codex_job_store::testing::{Disk, Storage};
 use codex_job_store::{
-    Cancel, Disk, Filter, JobId, JobUpdate, Lease, NoticeKind, Outcome, Retention, Status, Storage, Store,
+    CancelOutcome, Filter, JobId, JobOutcome, JobUpdate, Lease, NoticeKind, Retention, Status, Store,
     StoreOptions,
 };
 
@@ -19,9 +20,9 @@ const NUMBER: &str = "JOB_STORE_TEST_NUMBER";
 const ROUNDS: &str = "JOB_STORE_TEST_ROUNDS";
 
 fn open(root: &Path) -> Store {
-    let mut options = StoreOptions::default();
-    options.retention = Retention::count(100_000);
-    options.lock_deadline = Duration::from_secs(120);
+    let options = StoreOptions::new()
+        .retention(Retention::new().count(100_000))
+        .lock_deadline(Duration::from_secs(120));
     Store::open(&root.join("state"), Path::new("/w/app"), options).unwrap()
 }
 
@@ -84,7 +85,7 @@ fn as_child() {
             }
             1 => {
                 // Somebody else's job, if it is still free.
-                let jobs = store.list(&Filter::all().active(true)).unwrap();
+                let jobs = store.recorded(&Filter::all().active(true)).unwrap();
                 if let Some(job) = jobs.iter().find(|job| job.status == Status::Queued)
                     && let Ok(lease) = store.lease(&job.id)
                 {
@@ -93,13 +94,15 @@ fn as_child() {
                 }
             }
             2 => {
-                let jobs = store.list(&Filter::all().active(true)).unwrap();
+                let jobs = store.recorded(&Filter::all().active(true)).unwrap();
                 if !jobs.is_empty() {
                     let job = &jobs[dice.roll(jobs.len())];
                     match store.request_cancel(&job.id) {
-                        Ok(Cancel::Done(_)) => told.note("cancelled", job.id.as_str(), ""),
-                        Ok(Cancel::Requested(_)) => told.note("asked", job.id.as_str(), ""),
-                        Ok(Cancel::TooLate(job)) => told.note("ended", job.id.as_str(), job.status.as_str()),
+                        Ok(CancelOutcome::Cancelled(_)) => told.note("cancelled", job.id.as_str(), ""),
+                        Ok(CancelOutcome::Requested(_)) => told.note("asked", job.id.as_str(), ""),
+                        Ok(CancelOutcome::AlreadyFinished(job)) => {
+                            told.note("ended", job.id.as_str(), job.status.as_str())
+                        }
                         other => panic!("{other:?}"),
                     }
                 }
@@ -112,16 +115,16 @@ fn as_child() {
             4..=7 if !mine.is_empty() => {
                 let lease = &mine[dice.roll(mine.len())];
                 let phase = format!("{number}.{round}");
-                store.update(lease, &JobUpdate::new().phase(&phase)).unwrap();
+                lease.update(&JobUpdate::new().phase(&phase)).unwrap();
                 told.note("updated", lease.id().as_str(), &phase);
             }
             _ if !mine.is_empty() => {
                 let lease = mine.swap_remove(dice.roll(mine.len()));
-                let outcome = Outcome::completed().with_rendered(lease.id().as_str().repeat(50));
-                let job = store.finish(&lease, &outcome).unwrap();
+                let outcome = JobOutcome::completed().rendered(lease.id().as_str().repeat(50));
+                let job = lease.finish(&outcome).unwrap();
                 told.note("ended", job.id.as_str(), job.status.as_str());
             }
-            _ => drop(store.look(&Filter::all()).unwrap()),
+            _ => drop(store.snapshot(&Filter::all()).unwrap()),
         }
     }
     told.note("done", "", "");
@@ -131,7 +134,7 @@ fn as_child() {
 /// Compares what all children were told with what is there; every job has ended by now.
 fn judge(root: &Path, children: usize) {
     let store = open(root);
-    let look = store.look(&Filter::all()).unwrap();
+    let look = store.snapshot(&Filter::all()).unwrap();
     assert!(!store.take_notices().iter().any(|notice| notice.kind == NoticeKind::Corrupt));
     let jobs: BTreeMap<JobId, _> = look.jobs.iter().map(|job| (job.id.clone(), job)).collect();
     assert_eq!(jobs.len(), look.jobs.len(), "nothing is doubled");
@@ -158,7 +161,10 @@ fn judge(root: &Path, children: usize) {
                 "ended" => {
                     assert_eq!(job.status.as_str(), more, "{id}");
                     if job.status == Status::Completed {
-                        assert_eq!(store.record(&id).unwrap().rendered, Some(id.as_str().repeat(50)));
+                        assert_eq!(
+                            store.recorded_record(&id).unwrap().rendered,
+                            Some(id.as_str().repeat(50))
+                        );
                     }
                 }
                 "updated" => assert!(leased.contains(&id), "{id}"),
@@ -207,13 +213,13 @@ fn processes_killed_at_random_moments_lose_nothing() {
         child.kill().unwrap();
         child.wait().unwrap();
         if number % 4 == 0 {
-            open(root.path()).look(&Filter::all()).unwrap();
+            open(root.path()).snapshot(&Filter::all()).unwrap();
         }
     }
     judge(root.path(), rounds);
     // Every file belongs to a job: what was half done was undone or completed.
     let store = open(root.path());
-    store.prune(&Retention::count(100_000)).unwrap();
+    store.prune(&Retention::new().count(100_000)).unwrap();
     let ids: BTreeSet<String> = all(&store).into_iter().map(|job| job.id.to_string()).collect();
     for name in crate::support::names(&store.folder().join("jobs")) {
         let (id, extension) = name.split_once('.').unwrap();
@@ -230,7 +236,7 @@ fn d08_a_killed_worker_is_known_to_be_dead_at_the_next_look() {
     let deadline = Instant::now() + Duration::from_secs(60);
     let running = loop {
         assert!(Instant::now() < deadline, "the child does nothing");
-        let jobs = store.list(&Filter::all().active(true)).unwrap();
+        let jobs = store.recorded(&Filter::all().active(true)).unwrap();
         // It may end this one before it is killed: then the next round has another.
         if let Some(job) = jobs.into_iter().find(|job| job.status == Status::Running) {
             break job;
@@ -239,7 +245,7 @@ fn d08_a_killed_worker_is_known_to_be_dead_at_the_next_look() {
     assert_eq!(running.pid, Some(child.id()));
     child.kill().unwrap();
     child.wait().unwrap();
-    let look = store.look(&Filter::all()).unwrap();
+    let look = store.snapshot(&Filter::all()).unwrap();
     assert!(look.jobs.iter().all(|job| job.status != Status::Running));
     for job in look.reaped.iter().filter(|job| job.status == Status::Failed) {
         let reason = job.error_message.as_deref().unwrap();

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use codex_job_store::{
-    Access, Clock, Disk, Filter, HeldLock, Job, JobId, Locks, NewJob, OsLocks, Storage, Store, StoreOptions,
-    SystemClock, Timer, Timestamp,
+use codex_job_store::testing::{
+    Access, Clock, Disk, HeldLock, Locks, OsLocks, Platform, Storage, SystemClock, Timer,
 };
+use codex_job_store::{Filter, Job, JobId, JobOutcome, NewJob, Retention, Store, StoreOptions, Timestamp};
 use tempfile::TempDir;
 
 /// A child process has copies of all locks of its parent from its birth until it runs its own program. Tests that
@@ -29,6 +29,7 @@ pub(crate) struct Home {
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) faults: Faults,
     pub(crate) options: StoreOptions,
+    pub(crate) platform: Platform,
     _no_forks: RwLockReadGuard<'static, ()>,
 }
 
@@ -38,24 +39,30 @@ impl Home {
         let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let clock = Arc::new(StoppedClock::default());
         let faults = Faults::default();
-        let mut options = StoreOptions::default();
-        options.platform.clock = clock.clone();
-        options.platform.storage = Arc::new(faults.clone());
-        options.platform.locks = Arc::new(faults.clone());
+        let platform = Platform::new()
+            .clock(clock.clone())
+            .storage(Arc::new(faults.clone()))
+            .locks(Arc::new(faults.clone()));
         let _no_forks = FORKS.read().unwrap_or_else(PoisonError::into_inner);
-        Home { root, clock, faults, options, _no_forks }
+        Home { root, clock, faults, options: StoreOptions::new(), platform, _no_forks }
     }
 
     /// For threads that wait for one another: here time must pass, or their deadlines would pass without it.
     pub(crate) fn with_time() -> Self {
         let mut home = Home::new();
-        home.options.platform.clock = Arc::new(SystemClock::default());
+        home.platform = home.platform.clock(Arc::new(SystemClock::default()));
         home
     }
 
     /// A store on this folder, as another process would open it.
     pub(crate) fn store(&self) -> Store {
-        Store::open(&self.root.path().join("state"), Path::new("/w/app"), self.options.clone()).unwrap()
+        self.store_with(self.options.clone())
+    }
+
+    /// A store with other options on the same platform.
+    pub(crate) fn store_with(&self, options: StoreOptions) -> Store {
+        let options = options.platform(self.platform.clone());
+        Store::open(&self.root.path().join("state"), Path::new("/w/app"), options).unwrap()
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -83,7 +90,12 @@ pub(crate) fn new_job(title: &str) -> NewJob {
 }
 
 pub(crate) fn all(store: &Store) -> Vec<Job> {
-    store.list(&Filter::all()).unwrap()
+    store.recorded(&Filter::all()).unwrap()
+}
+
+/// Marks the jobs of dead owners, and returns which they are.
+pub(crate) fn reap(store: &Store) -> Vec<JobId> {
+    store.snapshot(&Filter::all().limit(0)).unwrap().reaped.into_iter().map(|job| job.id).collect()
 }
 
 /// A wall clock that moves only when told to; waiting moves the other one.
@@ -386,14 +398,15 @@ pub(crate) struct Facts {
 pub(crate) fn facts(store: &Store) -> Facts {
     let mut jobs = BTreeMap::new();
     for listed in all(store) {
-        let record = store.record(&listed.id).unwrap();
+        let record = store.recorded_record(&listed.id).unwrap();
         let job = record.job;
         assert_eq!(listed, job, "a list says the same as the record");
+        let thread = job.codex().thread_id;
         let facts = BTreeMap::from([
             ("status", job.status.to_string()),
             ("phase", job.phase.unwrap_or_default()),
             ("summary", job.summary),
-            ("thread", job.thread_id.unwrap_or_default()),
+            ("thread", thread.unwrap_or_default()),
             ("error", job.error_message.unwrap_or_default()),
             ("session", job.session_id.unwrap_or_default()),
             ("request", record.request.map(|raw| raw.get().to_owned()).unwrap_or_default()),
@@ -408,11 +421,11 @@ pub(crate) fn facts(store: &Store) -> Facts {
 /// The store serves, its index agrees with its files, and there is no file that belongs to nothing.
 pub(crate) fn assert_healthy(home: &Home) {
     let store = home.store();
-    store.look(&Filter::all()).unwrap();
+    store.snapshot(&Filter::all()).unwrap();
     let job = store.create(new_job("afterwards")).unwrap();
     let lease = store.lease(&job.id).unwrap();
-    store.finish(&lease, &codex_job_store::Outcome::completed()).unwrap();
-    store.prune(&codex_job_store::Retention::count(1000)).unwrap();
+    lease.finish(&JobOutcome::completed()).unwrap();
+    store.prune(&Retention::new().count(1000)).unwrap();
     let indexed = all(&store);
     assert!(indexed.iter().any(|listed| listed.id == job.id));
     let index = fs::read(home.folder().join("state.json")).unwrap();

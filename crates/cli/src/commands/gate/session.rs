@@ -109,12 +109,7 @@ pub(super) fn quote(text: &str) -> String {
 
 /// A line about jobs that run, for the model.
 fn running(jobs: &Jobs) -> Option<String> {
-    let active = Filter::all().active(true);
-    // A cheap look first: nearly always there is nothing.
-    if jobs.store().list(&active).ok()?.is_empty() {
-        return None;
-    }
-    let jobs = jobs.store().look(&active).ok()?.jobs;
+    let jobs = jobs.store().snapshot(&Filter::all().active(true)).ok()?.jobs;
     let ids: Vec<&str> = jobs.iter().take(5).map(|job| job.id.as_str()).collect();
     let more = if jobs.len() > ids.len() { ", …" } else { "" };
     let (verb, noun) = if jobs.len() == 1 { ("is", "job") } else { ("are", "jobs") };
@@ -152,11 +147,8 @@ fn forget(app: &App, session: &str) {
     {
         cancel_session(&jobs, session);
     }
-    // Those whose owner went with the session are failed now, not when somebody looks.
-    let mine = Filter::all().session(session).active(true);
-    if jobs.store().list(&mine).is_ok_and(|active| !active.is_empty()) {
-        let _ = jobs.store().look(&mine);
-    }
+    // Marks the jobs whose owner ended with the session now, not when the next command reads them.
+    let _ = jobs.store().snapshot(&Filter::all().session(session).active(true));
     let state = store(&jobs).lock_timeout(LOCKED);
     if state.exists() {
         let _ = state.update(|state| ((), state.session_ended(session)));

@@ -111,9 +111,9 @@ fn state(report: &mut Report, app: &App, setup: &SetupReport) {
     report.line("exists", yes(directory.is_some_and(|path| path.is_dir())));
     report.line("review gate", if setup.review_gate_enabled { "on" } else { "off" });
     report.line("broker", &setup.session_runtime.mode);
-    let jobs = app.jobs().and_then(|jobs| jobs.store().list(&Filter::all()).map_err(Failure::from));
+    let jobs = app.jobs().and_then(|jobs| jobs.store().snapshot(&Filter::all()).map_err(Failure::from));
     let jobs = match jobs {
-        Ok(jobs) => jobs,
+        Ok(snapshot) => snapshot.jobs,
         Err(failure) => return report.line("jobs", &format!("cannot be read: {failure}")),
     };
     let count = |status: Status| jobs.iter().filter(|job| job.status == status).count();
