@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::session::quote;
+use codex_base::text::shell_word;
+
 use crate::args::InstallHook;
 use crate::commands::{Answer, App};
 use crate::environment::this_program;
@@ -101,7 +102,7 @@ fn script(hook: InstallHook) -> Result<String, Failure> {
         Failure::new(Kind::Internal, "cannot tell where this program is").caused_by(error)
     })?;
     let (before, after) = around(hook);
-    Ok(before + &quote(&program.to_string_lossy()) + &after)
+    Ok(before + &shell_word(&program.to_string_lossy()) + &after)
 }
 
 /// What stands before and behind the program's place in the hook.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use codex_base::text::one_line;
+use codex_base::text::{Redactor, one_line};
 use codex_companion_core::{Workspace, codex};
 use codex_job_store::{Filter, Job, Status};
 
@@ -15,7 +15,6 @@ use super::super::{Answer, App};
 use crate::VERSION;
 use crate::environment::secret_values;
 use crate::exit::{Failure, Kind};
-use crate::redact::Redactor;
 use crate::render::{SetupReport, Tool};
 use crate::settings::KEYS;
 
