@@ -99,7 +99,7 @@ pub(super) mod tests {
     use super::*;
 
     /// `ours` → `left` → `base 2`, `ours` → (to test) `right` → `base 1`.
-    pub(super) fn small() -> Graph {
+    pub(in crate::dist) fn small() -> Graph {
         let registry = r#""registry+https://example.org/index""#;
         let package = |id: &str, name: &str, version: &str, source: &str| {
             format!(

@@ -115,9 +115,9 @@ fn a_report_has_the_state_and_no_secret() {
     for expected in [
         concat!("codex-companion       ", env!("CARGO_PKG_VERSION")),
         "git version",
-        "model                 \"m-1\"  [~/.config/codex-companion/config.toml]",
-        "effort                \"high\"  [CODEX_COMPANION_EFFORT]",
-        "idle_timeout_ms       600000  [default]",
+        "model                 \"m-1\" [~/.config/codex-companion/config.toml]",
+        "effort                \"high\" [CODEX_COMPANION_EFFORT]",
+        "idle_timeout_ms       600000 [default]",
         "  CODEX_COMPANION_EFFORT\n",
         "  CODEX_COMPANION_SESSION_ID\n",
         "jobs completed        1",

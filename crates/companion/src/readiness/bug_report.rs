@@ -104,7 +104,7 @@ impl BugReport {
                 for key in KEYS {
                     let value = key.value(&settings).unwrap_or_else(|| format!("not set ({})", key.default));
                     let origin = origins.get(key.name).cloned().unwrap_or_default();
-                    self.line(key.name, &format!("{value}  [{origin}]"));
+                    self.line(key.name, &format!("{value} [{origin}]"));
                 }
             }
             Err(error) => self.line("invalid", &error.to_string()),

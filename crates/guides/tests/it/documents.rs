@@ -43,7 +43,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
                 );
             }
             Event::Text(text) | Event::Code(text) => {
-                heading.iter_mut().for_each(|heading| heading.push_str(&text))
+                heading.iter_mut().for_each(|heading| heading.push_str(&text));
             }
             _ => {}
         }

@@ -129,7 +129,7 @@ fn every_dependency_is_used_and_has_its_row() {
         match rows.get(name.as_str()) {
             None => problems.push(format!("{DEPENDENCIES} has no row for {name}")),
             Some(row) if row != version => {
-                problems.push(format!("{DEPENDENCIES}: {name} is {version}, not {row}"))
+                problems.push(format!("{DEPENDENCIES}: {name} is {version}, not {row}"));
             }
             Some(_) => {}
         }
