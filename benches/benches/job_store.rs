@@ -77,7 +77,7 @@ fn looking(criterion: &mut Criterion) {
     });
     let (root, store) = full();
     group.bench_function("list 50", |bencher| {
-        bencher.iter(|| store.snapshot(black_box(&Filter::all())).unwrap())
+        bencher.iter(|| store.snapshot(black_box(&Filter::all())).unwrap());
     });
     let leases: Vec<Lease> = (50..60).map(|number| running(&store, number)).collect();
     for lease in &leases {

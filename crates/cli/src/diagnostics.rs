@@ -4,7 +4,7 @@
 //! no subscriber, and a log statement costs one comparison.
 //!
 //! Only events of our own crates are logged: other crates may log what they transport, and that includes prompts. Each
-//! event is one line, cleaned of control characters and redacted ([`crate::redact`]).
+//! event is one line, cleaned of control characters and redacted ([`Redactor`]).
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -22,8 +22,8 @@ use tracing_subscriber::{fmt, registry};
 use crate::args::GlobalArgs;
 use crate::environment::{Environment, secret_values};
 use crate::exit::{Failure, Kind};
-use crate::redact::Redactor;
 use crate::sanitize::one_line;
+use codex_base::text::Redactor;
 
 /// The targets of our crates begin with this.
 const OURS: &str = "codex";

@@ -122,7 +122,7 @@ impl Environment {
 /// The values of this process's variables whose names say that they are secret, for their removal from logs and reports.
 #[must_use]
 pub fn secret_values() -> Vec<String> {
-    let secret = |name: &OsString| crate::redact::is_secret_name(&name.to_string_lossy());
+    let secret = |name: &OsString| codex_base::text::is_secret_name(&name.to_string_lossy());
     let variables = std::env::vars_os().filter(|(name, _)| secret(name));
     variables.map(|(_, value)| value.to_string_lossy().into_owned()).collect()
 }

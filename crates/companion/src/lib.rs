@@ -19,6 +19,7 @@
 pub mod codex;
 pub mod gate;
 pub mod notices;
+pub mod readiness;
 pub mod report;
 pub mod settings;
 pub mod view;
@@ -40,6 +41,7 @@ mod start;
 mod state_dir;
 mod stop;
 mod trace;
+mod transfer;
 mod workspace;
 
 pub use codex_job_store::{Job, JobId, Record, Status};
@@ -59,6 +61,7 @@ pub use run::{Completed, turn_limits};
 pub use start::start;
 pub use state_dir::StateDir;
 pub use stop::{Stop, StopHandle, StopReason};
+pub use transfer::transfer;
 pub use workspace::Workspace;
 
 /// The version of this crate, which is sent to Codex and to brokers.

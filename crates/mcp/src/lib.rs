@@ -25,6 +25,7 @@ mod roots;
 mod server;
 mod stdio;
 mod tools;
+mod trace;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -78,6 +79,7 @@ impl McpServer {
         let calls = server.calls();
         let serving = async {
             if let Ok(running) = server.serve_with_ct(transport, closing.clone()).await {
+                trace::event!(INFO, "client connected");
                 // How it ended does not matter.
                 let _ = running.waiting().await;
             }
@@ -87,6 +89,7 @@ impl McpServer {
             () = &mut serving => None,
             stopped = stop.stopped() => Some(stopped),
         };
+        trace::event!(INFO, stopped = stopped.is_some(), calls = calls.len(), "connection ended");
         closing.cancel();
         let end = async {
             if stopped.is_some() {

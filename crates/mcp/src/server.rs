@@ -17,6 +17,7 @@ use crate::arguments::Call;
 use crate::calls::Calls;
 use crate::reply::Reply;
 use crate::roots::Workspaces;
+use crate::trace::event;
 use crate::{resources, tools};
 
 /// The server of one connection.
@@ -66,10 +67,17 @@ impl ServerHandler for Server {
                 format!("there is no tool `{}`; there are {}", one_line(&request.name, 60), tools::names());
             return Err(ErrorData::invalid_params(message, None));
         };
+        event!(INFO, tool = %request.name, "call started");
         let reply = match call {
             Ok(call) => self.calls.run(call, &context).await,
             Err(failure) => Err(failure),
         };
+        event!(
+            INFO,
+            tool = %request.name,
+            error = reply.as_ref().err().map(|error| error.kind().as_str()),
+            "call ended"
+        );
         Ok(CallToolResult::from(reply.unwrap_or_else(Reply::failed)).into())
     }
 

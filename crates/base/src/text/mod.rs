@@ -12,7 +12,8 @@
 //!
 //! The result of each of them contains no forbidden character, and applying the function again changes nothing.
 //!
-//! [`clip`] and [`clip_start`] cut text to a number of bytes.
+//! [`clip`] and [`clip_start`] cut text to a number of bytes. [`Redactor`] removes secrets from text that other people will read,
+//! and [`shell_word`] quotes text for a POSIX shell.
 //!
 //! # What is removed, and why
 //!
@@ -34,9 +35,13 @@ mod clean;
 mod cut;
 mod escape;
 mod line;
+mod redact;
+mod shell;
 mod table;
 
 pub use clean::{clean, is_clean};
 pub use cut::{clip, clip_start};
 pub use line::{identifier, one_line, visible_line};
+pub use redact::{Redactor, is_secret_name};
+pub use shell::shell_word;
 pub use table::{is_forbidden, is_invisible};

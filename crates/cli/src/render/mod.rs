@@ -1,10 +1,8 @@
 //! The report of `setup`, and failures. The libraries write the other reports.
 
-mod report;
 mod text;
 
-pub use report::*;
-
+use codex_companion_core::readiness::Readiness;
 use codex_companion_core::report::{error_document, error_text};
 use codex_review::render::json;
 
@@ -12,7 +10,7 @@ use crate::exit::Failure;
 
 /// What `setup` found, as text or as JSON.
 #[must_use]
-pub fn setup(report: &SetupReport, as_json: bool) -> String {
+pub fn setup(report: &Readiness, as_json: bool) -> String {
     if as_json { json::document(report) } else { text::setup(report) }
 }
 

@@ -1,3 +1,5 @@
+use codex_companion_core::SessionRuntime;
+use codex_companion_core::readiness::{Auth, Tool};
 use serde_json::{Value, json};
 
 use super::*;
@@ -20,7 +22,7 @@ fn same_keys(value: &Value, expected: &[&str]) {
 #[test]
 fn d21_text_from_the_model_is_clean_in_every_report() {
     let nasty = "x\x1b[31m\x1b]0;t\x07\u{9b}1m\rZ\u{202e}\u{200b}\u{7f}";
-    let setup_report = SetupReport { next_steps: vec![nasty.into()], ..SetupReport::default() };
+    let setup_report = Readiness { next_steps: vec![nasty.into()], ..Readiness::default() };
     let failed = Failure::new(Kind::TurnFailed, nasty).caused_by(nasty.to_owned() + "!").with_hint(nasty);
     for text in [setup(&setup_report, false), failure(&failed, false), failure_json(&failed)] {
         assert!(!text.chars().any(is_forbidden), "{text:?}");
@@ -29,7 +31,7 @@ fn d21_text_from_the_model_is_clean_in_every_report() {
 
 #[test]
 fn setups() {
-    let mut report = SetupReport {
+    let mut report = Readiness {
         ready: true,
         codex: Tool { available: true, detail: "0.169.0 at /usr/bin/codex".into() },
         npm: Tool { available: false, detail: String::new() },
@@ -47,7 +49,7 @@ fn setups() {
             detail: "each command starts its own app-server".into(),
             endpoint: None,
         },
-        ..SetupReport::default()
+        ..Readiness::default()
     };
     insta::assert_snapshot!("setup-ready", setup(&report, false));
     report.ready = false;

@@ -1,11 +1,11 @@
 //! Reports for people.
 
+use codex_companion_core::readiness::Readiness;
 use codex_review::render::text::{LINE, list};
 
-use super::SetupReport;
 use crate::sanitize::one_line;
 
-pub(super) fn setup(report: &SetupReport) -> String {
+pub(super) fn setup(report: &Readiness) -> String {
     let available = |yes| if yes { "available" } else { "missing" };
     let account = match (report.auth.available, report.auth.logged_in) {
         (true, true) => "signed in",

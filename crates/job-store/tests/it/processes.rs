@@ -101,7 +101,7 @@ fn as_child() {
                         Ok(CancelOutcome::Cancelled(_)) => told.note("cancelled", job.id.as_str(), ""),
                         Ok(CancelOutcome::Requested(_)) => told.note("asked", job.id.as_str(), ""),
                         Ok(CancelOutcome::AlreadyFinished(job)) => {
-                            told.note("ended", job.id.as_str(), job.status.as_str())
+                            told.note("ended", job.id.as_str(), job.status.as_str());
                         }
                         other => panic!("{other:?}"),
                     }

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use codex_base::text::shell_word;
 use codex_companion_core::gate::tree;
 use codex_job_store::Filter;
 use codex_review_target::CancelToken;
@@ -85,7 +86,7 @@ fn export(file: &Path, input: &Input, environment: &Environment) -> io::Result<(
         // An option that was taken back since: an empty variable counts as none.
         let value = value.or_else(|| known.contains(&format!("export {variable}=")).then_some(""));
         if let Some(value) = value.filter(|value| !value.contains('\0')) {
-            let line = format!("export {variable}={}\n", quote(value));
+            let line = format!("export {variable}={}\n", shell_word(value));
             // The last one counts, so only the last one may make it superfluous.
             let last = known.rfind(&format!("export {variable}=")).map(|at| &known[at..]);
             if !last.is_some_and(|last| last.starts_with(&line)) {
@@ -100,11 +101,6 @@ fn export(file: &Path, input: &Input, environment: &Environment) -> io::Result<(
         lines.insert(0, '\n');
     }
     OpenOptions::new().append(true).create(true).open(file)?.write_all(lines.as_bytes())
-}
-
-/// One word for a POSIX shell.
-pub(super) fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// A line about jobs that run, for the model.
