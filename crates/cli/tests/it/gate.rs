@@ -149,7 +149,7 @@ fn e23_hidden_characters_of_a_reviewer_are_removed() {
         .turn(Turn::say(
             "BLOCK: a test\u{e0041} is a stub\u{200b}\n- [high] a.txt:2: asserts\u{e0041} nothing\u{200b}.",
         ))
-        .turn(Turn::say("All\u{e0041} is\u{200b} well.")));
+        .when("is it well?", Turn::say("All\u{e0041} is\u{200b} well.")));
     let run = stop_with(&bed, &json!({}));
     clean("hook", &run.stdout);
     feedback(&run.json(), &["a test is a stub", "asserts nothing"]);

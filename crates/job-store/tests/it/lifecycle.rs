@@ -411,7 +411,13 @@ fn where_processes_are_unknown_the_grace_and_the_lease_decide() {
 #[cfg(target_os = "linux")]
 #[test]
 fn d17_a_stranger_with_the_number_of_the_worker_is_no_owner() {
+    // Start times have the resolution of the kernel's clock ticks, and this process may have started in the same one.
     let mut stranger = idler();
+    while OsProcesses.identify(stranger.id()).start == OsProcesses.current().start {
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+        stranger = idler();
+    }
     let home = Home::new();
     let store = home.store();
     let job = store.create(new_job("job")).unwrap();
