@@ -88,7 +88,9 @@ fn turns(codex: &ScriptedCodex) -> usize {
 fn workspace(bed: &Bed) -> PathBuf {
     let root = bed.home.path().join(".local/state/codex-companion");
     let mut folders = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    folders.find(|folder| !folder.ends_with("sessions")).expect("a folder of the workspace")
+    folders
+        .find(|folder| !folder.ends_with("sessions") && !folder.ends_with("brokers"))
+        .expect("a folder of the workspace")
 }
 
 #[test]

@@ -32,8 +32,9 @@ fn job_in(bed: &Bed, id: &str, status: &str) -> Value {
 
 fn workspace(bed: &Bed) -> PathBuf {
     let root = bed.home.path().join(".local/state/codex-companion");
-    let mut folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    folders.next().expect("a folder of the workspace")
+    // The directories of brokers and sessions are next to it.
+    let mut directories = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    directories.find(|path| path.join("jobs").is_dir()).expect("a directory of the workspace")
 }
 
 fn turns(codex: &ScriptedCodex, method: &str) -> usize {
