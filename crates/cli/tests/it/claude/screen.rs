@@ -104,6 +104,7 @@ fn words_reach_codex_after_the_screen_was_cleared() {
     for (count, words) in [(1, "before it"), (2, "after it")] {
         screen.type_text(&format!("/codex:rescue --wait {words}")).wait_for(words);
         screen.submit(|| desk.model.asked().len() >= count);
+        crate::support::wait(|| (desk.prompts().len() >= count).then_some(()));
         screen.wait_for("Done.");
         screen.type_text("/clear").wait_for("/clear");
         screen.press("Enter").wait_until("a clear screen", |screen| !screen.contains("Done."));
