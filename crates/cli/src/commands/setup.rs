@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::Stdio;
 
+use codex_base::files::private_options;
 use codex_base::text::Redactor;
 use codex_companion_core::readiness::{BugReport, PACKAGE, Readiness, install_codex};
 
@@ -86,8 +87,5 @@ fn report(app: &App, readiness: &Readiness, file: Option<&Path>) -> Result<Answe
 
 /// Creates a file that only its owner can read. An existing file is never replaced.
 fn create(file: &Path, text: &str) -> io::Result<()> {
-    let mut options = std::fs::File::options();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.write(true).create_new(true).open(file)?.write_all(text.as_bytes())
+    private_options().write(true).create_new(true).open(file)?.write_all(text.as_bytes())
 }

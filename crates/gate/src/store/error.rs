@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use codex_base::PathError;
+
 use crate::{FailureKind, NotReviewed, StateError};
 
 /// Why the stored state cannot be read or written.
@@ -41,6 +43,11 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn ended(path: &Path, source: io::Error) -> Self {
         Self::Io { operation: "update the gate's state in", path: path.to_path_buf(), source }
+    }
+
+    pub(super) fn path(error: PathError) -> Self {
+        let (operation, path) = (error.operation(), error.path().to_path_buf());
+        Self::Io { operation, path, source: error.into_source() }
     }
 
     pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -1,23 +1,21 @@
 //! The state in a file, under a lock, and a log of the decisions.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "renames under a lock; damaged files and old logs are moved aside"
-)]
 
-use std::fs::{self, File, TryLockError};
+use std::fmt;
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
-use std::{fmt, thread};
+use std::time::{Duration, SystemTime};
 
+use codex_base::atomic;
+use codex_base::files::{create_private_directory, private_options};
+use codex_base::lock::{AcquireError, Lock};
+use codex_base::storage::Disk;
 use serde::Serialize;
 
 use super::StoreError;
 use crate::trace::warn;
 use crate::{GateState, Now, StateError};
 
-/// How often the lock is tried.
-const RETRY: Duration = Duration::from_millis(2);
 /// A log of this length is replaced by a new one; the old one is kept once.
 const LOG_BYTES: u64 = 256 * 1024;
 
@@ -97,16 +95,18 @@ impl FileStore {
         &self,
         change: impl FnOnce(GateState) -> (T, GateState),
     ) -> Result<Updated<T>, StoreError> {
-        private::create_directory(&self.directory).map_err(StoreError::io("create", &self.directory))?;
+        create_private_directory(&self.directory).map_err(StoreError::path)?;
         // Held until the end of this function.
         let _lock = self.lock()?;
         let (state, moved_aside) = self.load()?;
         let (value, state) = change(state);
-        self.write(&state.to_json()).map_err(StoreError::io("write", &self.path()))?;
+        // Only the holder of the lock writes.
+        atomic::replace(&Disk, &self.path(), &state.to_json()).map_err(StoreError::path)?;
         Ok(Updated { value, moved_aside })
     }
 
     /// Appends a line to the log. A log that cannot be written is ignored: it must not change a decision.
+    #[expect(clippy::disallowed_methods, reason = "a log need not survive a crash")]
     pub fn log(&self, line: &impl Serialize) {
         let Ok(mut line) = serde_json::to_vec(line) else { return };
         line.push(b'\n');
@@ -114,7 +114,7 @@ impl FileStore {
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LOG_BYTES) {
             let _ = fs::rename(&path, self.directory.join("gate.log.old"));
         }
-        if let Ok(mut file) = private::options().append(true).create(true).open(&path) {
+        if let Ok(mut file) = private_options().append(true).create(true).open(&path) {
             // One write, so that lines of several processes do not mix.
             let _ = file.write_all(&line);
         }
@@ -130,18 +130,13 @@ impl FileStore {
         self.directory.join("gate.json")
     }
 
-    fn lock(&self) -> Result<File, StoreError> {
+    fn lock(&self) -> Result<Lock, StoreError> {
         let path = self.directory.join("gate.lock");
-        let file = open(&path, false).map_err(StoreError::io("open", &path))?;
-        let deadline = Instant::now() + self.lock_timeout;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(RETRY),
-                Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { path }),
-                Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path)(error)),
-            }
-        }
+        Lock::acquire(&path, self.lock_timeout).map_err(|error| match error {
+            AcquireError::Busy { path, .. } => StoreError::Locked { path },
+            AcquireError::Path(error) => StoreError::path(error),
+            AcquireError::GaveUp(never) => match never {},
+        })
     }
 
     fn load(&self) -> Result<(GateState, Option<MovedAside>), StoreError> {
@@ -155,52 +150,13 @@ impl FileStore {
             Ok(state) => Ok((state, None)),
             Err(StateError::Corrupt(error)) => {
                 let now = Now::from(SystemTime::now()).unix_ms;
-                let aside = self.directory.join(format!("gate.json.corrupt-{now}"));
-                fs::rename(&path, &aside).map_err(StoreError::io("move aside", &path))?;
+                let aside = atomic::move_aside(&Disk, &path, &now.to_string()).map_err(StoreError::path)?;
                 let moved = MovedAside { path: aside, cause: error.to_string() };
                 warn!(path = %moved.path.display(), cause = %moved.cause, "a corrupt gate state was moved aside");
                 Ok((GateState::default(), Some(moved)))
             }
             Err(source) => Err(StoreError::Newer { path, source }),
         }
-    }
-
-    fn write(&self, json: &[u8]) -> io::Result<()> {
-        // Only the holder of the lock uses this name.
-        let temporary = self.directory.join("gate.json.tmp");
-        let mut file = open(&temporary, true)?;
-        file.write_all(json)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&temporary, self.path())?;
-        #[cfg(unix)]
-        File::open(&self.directory)?.sync_all()?;
-        Ok(())
-    }
-}
-
-fn open(path: &Path, truncate: bool) -> io::Result<File> {
-    private::options().write(true).create(true).truncate(truncate).open(path)
-}
-
-/// Directories and files for their owner only.
-mod private {
-    use std::fs::{DirBuilder, OpenOptions};
-    use std::io;
-    use std::path::Path;
-
-    pub(super) fn create_directory(directory: &Path) -> io::Result<()> {
-        let mut builder = DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.recursive(true).create(directory)
-    }
-
-    pub(super) fn options() -> OpenOptions {
-        let mut options = OpenOptions::new();
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options
     }
 }
 
