@@ -14,6 +14,7 @@ pub use codex_companion_core::TICK;
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::sanitize::one_line;
+use codex_base::duration;
 
 /// The most characters of a shown text.
 const LONGEST: usize = 400;
@@ -133,7 +134,7 @@ impl<W: Write, C: Fn() -> Duration> Progress<W, C> {
 
     fn draw(&mut self) {
         let Mode::Live { width, colour } = self.mode else { return };
-        let elapsed = elapsed((self.clock)().saturating_sub(self.started));
+        let elapsed = duration::format((self.clock)().saturating_sub(self.started));
         let mut text = format!("{} {elapsed}", self.phase);
         if !self.activity.is_empty() {
             text.push_str("  ");
@@ -181,8 +182,6 @@ fn fit(text: &str, columns: usize) -> &str {
     }
     text
 }
-
-pub use codex_base::duration::format as elapsed;
 
 /// Progress on standard error.
 pub type StderrProgress = Progress<std::io::Stderr, fn() -> Duration>;
@@ -332,7 +331,7 @@ mod tests {
     fn elapsed_times_are_short() {
         let table = [(0, "0s"), (59, "59s"), (65, "1m 05s"), (3599, "59m 59s"), (7380, "2h 03m")];
         for (seconds, expected) in table {
-            assert_eq!(elapsed(Duration::from_secs(seconds)), expected);
+            assert_eq!(duration::format(Duration::from_secs(seconds)), expected);
         }
     }
 }

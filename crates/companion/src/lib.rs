@@ -27,7 +27,6 @@ pub mod worker;
 
 mod cancel;
 mod companion;
-mod elapsed;
 mod error;
 mod follow;
 mod jobs;
@@ -48,7 +47,6 @@ pub use codex_job_store::{Job, JobId, Record, Status};
 
 pub use cancel::{CancelReport, cancel, cancel_session};
 pub use companion::Companion;
-pub use elapsed::elapsed;
 pub use error::{Error, Kind, Result};
 pub use follow::{Follow, Followed};
 pub use jobs::Jobs;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use codex_base::duration;
 use codex_base::text::{clean, one_line};
 use codex_broker::Endpoint;
 use codex_job_store::{Job, LogLine, Record, Status, Store, Timestamp};
@@ -9,7 +10,6 @@ use codex_review::render::Format;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::elapsed;
 use crate::error::Result;
 use crate::jobs::Jobs;
 use crate::report::Report;
@@ -22,7 +22,7 @@ const RECENT: usize = 8;
 
 /// The document of a job. Every member is present, `null` where nothing is known.
 fn document(store: &Store, job: &Job) -> Value {
-    let took = elapsed(job.elapsed(Timestamp::now()));
+    let took = duration::format(job.elapsed(Timestamp::now()));
     let codex = job.codex();
     json!({
         "id": job.id,
@@ -79,7 +79,7 @@ fn table(jobs: &[Job]) -> String {
                 status => status.as_str().to_owned(),
             };
             let kind = job.codex().kind_label.unwrap_or_else(|| job.kind.clone());
-            let took = elapsed(job.elapsed(now));
+            let took = duration::format(job.elapsed(now));
             [job.id.to_string(), one_line(&kind, 20), one_line(&phase, 16), took, description(job)]
         })
         .collect();

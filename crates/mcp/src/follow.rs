@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use codex_base::duration;
 use codex_base::text::one_line;
-use codex_companion_core::{Error, Follow, Followed as Waited, Job, Jobs, Kind, Result, elapsed};
+use codex_companion_core::{Error, Follow, Followed as Waited, Job, Jobs, Kind, Result};
 use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::RequestContext;
@@ -85,7 +86,7 @@ impl<'a> Progress<'a> {
         }
         self.last = Some((phase.to_owned(), Instant::now()));
         let since = self.begun.elapsed();
-        let message = format!("{} ({})", one_line(phase, 100), elapsed(since));
+        let message = format!("{} ({})", one_line(phase, 100), duration::format(since));
         let seconds = (since.as_secs_f64() * 1000.0).round() / 1000.0;
         let param = ProgressNotificationParam::new(token.clone(), seconds).with_message(message);
         // Returns at once: the transport does not wait for a client that does not read.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use codex_base::duration;
 use codex_broker::{ConnectErrorKind, Endpoint, Launcher, ServeOptions, Served};
 use codex_companion_core::codex::{Codex, child};
-use codex_companion_core::elapsed;
 use serde_json::json;
 
 use super::{Answer, App, block_on, work_tree};
@@ -79,7 +79,7 @@ fn status(settings: &Settings, endpoint: &Endpoint, flags: &JsonArgs) -> Result<
                 "Broker {} (process {}), up {}\n  endpoint  {}\n  codex     {codex}{child}\n  clients   {}\n  turns     {} of {}, {} waiting\n",
                 status.version,
                 status.pid,
-                elapsed(Duration::from_millis(status.uptime_ms)),
+                duration::format(Duration::from_millis(status.uptime_ms)),
                 status.endpoint,
                 status.clients,
                 status.active_turns,
