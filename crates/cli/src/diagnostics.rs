@@ -22,8 +22,8 @@ use tracing_subscriber::{fmt, registry};
 use crate::args::GlobalArgs;
 use crate::environment::{Environment, secret_values};
 use crate::exit::{Failure, Kind};
-use crate::sanitize::one_line;
 use codex_base::text::Redactor;
+use codex_base::text::one_line;
 
 /// The targets of our crates begin with this.
 const OURS: &str = "codex";

@@ -8,7 +8,7 @@
 //!
 //! - [`args`]: the arguments of the command line; [`prompt`]: prompts, byte for byte
 //! - [`environment`] and [`settings`]: what is set outside of the command line
-//! - [`sanitize`]: model text made safe to print; [`render`]: reports that are not reviews, as text or JSON
+//! - [`render`]: reports that are not reviews, as text or JSON; model text is made safe by `codex_base::text`
 //! - [`progress`]: what is printed while a turn runs; [`diagnostics`]: the log
 //! - [`exit`]: exit codes and the one error type
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and read their environment"))]
@@ -21,7 +21,6 @@ pub mod exit;
 pub mod progress;
 pub mod prompt;
 pub mod render;
-pub mod sanitize;
 pub mod signals;
 pub mod stdio;
 

@@ -13,8 +13,8 @@ use codex_companion_core::RunObserver;
 pub use codex_companion_core::TICK;
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::sanitize::one_line;
 use codex_base::duration;
+use codex_base::text::one_line;
 
 /// The most characters of a shown text.
 const LONGEST: usize = 400;

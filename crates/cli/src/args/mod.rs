@@ -14,7 +14,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 pub use commands::*;
 
 use crate::exit::{Failure, Kind};
-use crate::sanitize::one_line;
+use codex_base::text::one_line;
 
 /// What a command line requests.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::exit::Kind;
-use crate::sanitize::is_forbidden;
+use codex_base::text::is_forbidden;
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()

@@ -3,7 +3,7 @@
 use codex_companion_core::readiness::Readiness;
 use codex_review::render::text::{LINE, list};
 
-use crate::sanitize::one_line;
+use codex_base::text::one_line;
 
 pub(super) fn setup(report: &Readiness) -> String {
     let available = |yes| if yes { "available" } else { "missing" };

@@ -231,7 +231,7 @@ fn document(event: StopEvent, decision: &Decision, told: &[String], ended: &[Str
     let mut value: Value = serde_json::from_str(&answer).unwrap_or_else(|_| json!({}));
     let mut lines: Vec<&str> = value["systemMessage"].as_str().into_iter().collect();
     lines.extend(told.iter().map(String::as_str));
-    let first = crate::sanitize::one_line(&lines.join("; "), 800);
+    let first = codex_base::text::one_line(&lines.join("; "), 800);
     let lines: Vec<&str> = [first.as_str()]
         .into_iter()
         .filter(|line| !line.is_empty())

@@ -52,7 +52,7 @@ pub(super) fn start(app: &App, input: &[u8]) -> String {
     // The model is told what runs and what ended, the user what ended and what went wrong.
     let context: Vec<String> = running(&jobs).into_iter().chain(ended.clone()).collect();
     let told: Vec<String> =
-        told.map(|told| crate::sanitize::one_line(&told, 400)).into_iter().chain(ended).collect();
+        told.map(|told| codex_base::text::one_line(&told, 400)).into_iter().chain(ended).collect();
     let mut document = json!({});
     if !context.is_empty() {
         document["hookSpecificOutput"] =
