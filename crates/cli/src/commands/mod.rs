@@ -36,7 +36,7 @@ use crate::progress::StderrProgress as Progress;
 use crate::settings::{Flags, Origins, Settings};
 use crate::{VERSION, args, diagnostics, progress, signals};
 
-pub use demo::serve as serve_demo;
+pub use demo::{AFTER as DEMO_AFTER, BEFORE as DEMO_BEFORE, serve as serve_demo};
 
 /// What a command has to say: the document for standard output, and how the process ends.
 #[derive(Debug)]

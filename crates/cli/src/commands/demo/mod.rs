@@ -15,6 +15,7 @@ use codex_scripted::home::CodexHome;
 use codex_scripted::model::{Finding, ModelEndpoint, Reply, Scenario};
 use serde_json::json;
 
+pub use self::repository::{AFTER, BEFORE};
 use self::repository::{BUGGY_FILE, Repository};
 use super::{Answer, App, block_on, request};
 use crate::args::Format;

@@ -22,7 +22,8 @@ pub(super) const BODY: &str = "`0..=items.len()` includes `items.len()` itself, 
 /// What it says of the whole.
 pub(super) const EXPLANATION: &str = "The new loop panics on every call, so no total is ever computed.";
 
-const BEFORE: &str = "\
+/// The buggy file as it is committed.
+pub const BEFORE: &str = "\
 //! What a customer is about to buy.
 
 /// An item's price in cents, and how many of it.
@@ -33,7 +34,8 @@ pub fn total(items: &[Item]) -> u64 {
     items.iter().map(|item| item.price * item.count).sum()
 }
 ";
-const AFTER: &str = "\
+/// The buggy file with its uncommitted change.
+pub const AFTER: &str = "\
 //! What a customer is about to buy.
 
 /// An item's price in cents, and how many of it.

@@ -3,6 +3,7 @@
 mod commands;
 mod trouble;
 
+use codex_companion::commands::{DEMO_AFTER, DEMO_BEFORE};
 use serde_json::{Value, json};
 
 /// A few lines typed in a shop's repository, in which a change to the cart is not committed.
@@ -43,33 +44,6 @@ const AGAIN: &str = r#"{"session_id": "7f3d", "hook_event_name": "Stop", "stop_h
  "last_assistant_message": "The discount is in.", "cwd": "{root}/shop"}
 "#;
 
-const BEFORE: &str = "\
-//! What a customer is about to buy.
-
-/// An item's price in cents, and how many of it.
-pub struct Item { pub price: u64, pub count: u64 }
-
-/// The total of a cart in cents.
-pub fn total(items: &[Item]) -> u64 {
-    items.iter().map(|item| item.price * item.count).sum()
-}
-";
-const AFTER: &str = "\
-//! What a customer is about to buy.
-
-/// An item's price in cents, and how many of it.
-pub struct Item { pub price: u64, pub count: u64 }
-
-/// The total of a cart in cents, the discount of each tenth item taken off.
-pub fn total(items: &[Item]) -> u64 {
-    let mut sum = 0;
-    for i in 0..=items.len() {
-        sum += items[i].price * (items[i].count - items[i].count / 10);
-    }
-    sum
-}
-";
-
 impl Scene {
     /// A folder with nothing in it, and no Codex.
     fn bare(name: &'static str) -> Self {
@@ -80,14 +54,14 @@ impl Scene {
     fn clean(name: &'static str) -> Self {
         Self::bare(name)
             .quietly("git init --quiet --initial-branch=main")
-            .write("shop/src/cart.rs", BEFORE)
+            .write("shop/src/cart.rs", DEMO_BEFORE)
             .quietly("git add --all")
             .quietly("git commit --quiet --message 'Add the cart'")
     }
 
     /// The shop, with the change to its cart.
     fn new(name: &'static str) -> Self {
-        Self::clean(name).write("shop/src/cart.rs", AFTER)
+        Self::clean(name).write("shop/src/cart.rs", DEMO_AFTER)
     }
 
     fn picture(mut self) -> Self {
